@@ -1,0 +1,38 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup test slow lint format types ci clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.installed  ## make .venv with everything that the tests need
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -e ".[all]"
+	@touch $@
+
+test: setup  ## run the tests and the doctests
+	$(BIN)/pytest -q -n 2
+
+slow: setup  ## run only the tests marked slow
+	$(BIN)/pytest -q -n 2 -m slow
+
+lint: setup  ## check style, likely bugs and the format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: setup  ## format and mend what can be mended by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: setup  ## check the types
+	$(BIN)/mypy tinygrad_nn
+
+ci:  ## run what the continuous integration runs, on a clean clone of HEAD
+	.ci/run
+
+clean:  ## remove caches and build output, keep .venv
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
