@@ -1,0 +1,153 @@
+"""Whether operations are being recorded: a stack kept per thread and per asynchronous task (contextvars)."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+__all__ = ["enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+
+#: The entries in force, the newest first: (enabled, who made it, the entries below).
+_entries: ContextVar[tuple[bool, Any, Any]] = ContextVar("tinygrad_nn.mode", default=(True, None, None))
+current = _entries.get
+
+
+def is_grad_enabled() -> bool:
+    """Tell whether operations on tensors that need a gradient are recorded here and now.
+
+    >>> is_grad_enabled()
+    True
+    """
+    return current()[0]
+
+
+def _without(entries: tuple[bool, Any, Any], owner: Any) -> tuple[bool, Any, Any]:
+    """Take out the newest entry of an owner, wherever it lies: two generators may leave in any order."""
+    above = []
+    rest = entries
+    while rest[1] is not owner:
+        if rest[2] is None:
+            return entries
+        above.append(rest)
+        rest = rest[2]
+    rest = rest[2]
+    for enabled, who, _ in reversed(above):
+        rest = (enabled, who, rest)
+    return rest
+
+
+class set_grad_enabled:  # noqa: N801 - a function to its users
+    """Switch recording on or off: at once as a call, for a block as a context manager, or as a decorator.
+
+    >>> with set_grad_enabled(False):
+    ...     is_grad_enabled()
+    False
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        if not isinstance(enabled, bool):
+            raise TypeError(f"set_grad_enabled: takes True or False, got {enabled!r}")
+        self._enabled = enabled
+        self._called = True
+        _entries.set((enabled, self, current()))
+
+    def __enter__(self) -> set_grad_enabled:
+        if self._called:
+            self._called = False
+        else:
+            _entries.set((self._enabled, self, current()))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _entries.set(_without(current(), self))
+
+    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        if self._called:
+            self._called = False
+            self.__exit__()
+        return _decorate(f, self._enabled)
+
+
+class _Block:
+    """A context manager and decorator, re-entrant, safe to share between threads and generators."""
+
+    _enabled = True
+
+    def __enter__(self) -> _Block:
+        _entries.set((self._enabled, self, current()))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _entries.set(_without(current(), self))
+
+    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        return _decorate(f, self._enabled)
+
+
+class no_grad(_Block):  # noqa: N801
+    """Record nothing in a ``with`` block or a decorated function.
+
+    >>> with no_grad():
+    ...     is_grad_enabled()
+    False
+    """
+
+    _enabled = False
+
+    def __new__(cls, f: Callable[..., Any] | None = None) -> Any:
+        """Allow ``@no_grad`` beside ``@no_grad()``."""
+        block = super().__new__(cls)
+        return block if f is None else block(f)
+
+
+class enable_grad(_Block):  # noqa: N801
+    """Record again inside a ``no_grad`` block.
+
+    >>> with no_grad(), enable_grad():
+    ...     is_grad_enabled()
+    True
+    """
+
+    def __new__(cls, f: Callable[..., Any] | None = None) -> Any:
+        """Allow ``@enable_grad`` beside ``@enable_grad()``."""
+        block = super().__new__(cls)
+        return block if f is None else block(f)
+
+
+def _decorate(f: Callable[..., Any], enabled: bool) -> Callable[..., Any]:
+    block = no_grad if not enabled else enable_grad
+    if inspect.isgeneratorfunction(f):
+
+        @functools.wraps(f)
+        def generator(*args: Any, **kwargs: Any) -> Any:
+            # The mode is the generator's own: it holds while its body runs, not while its consumer's does.
+            source = f(*args, **kwargs)
+            send, value = source.send, None
+            try:
+                while True:
+                    with block():
+                        try:
+                            item = send(value)
+                        except StopIteration as stop:
+                            return stop.value
+                    try:
+                        value = yield item
+                        send = source.send
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        send, value = source.throw, error
+            finally:
+                source.close()
+
+        return generator
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with block():
+            return f(*args, **kwargs)
+
+    return wrapped
