@@ -13,9 +13,10 @@ PACKAGE = "tinygrad_nn"
 MAX_LINES = 400
 
 # One row per layer, the lowest first. A name is a module or a folder of the package; `__init__` is the package's own.
-# A module imports from lower rows, and from its own row only what lies in its own folder.
+# A module imports from lower rows, and from its own row only what lies in its own folder. The lowest row is for small
+# helpers that import nothing of the package.
 LAYERS = """
-    errors
+    errors convert files mode
     op symbol
     ops
     walk
