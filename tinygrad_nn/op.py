@@ -80,6 +80,7 @@ class Op:
         cases: Sequence[Case] = (),
         kinks: str = "",
         formula: str = "",
+        register: bool = True,
     ) -> None:
         self.name = name or fn.__name__
         self.family = family
@@ -102,16 +103,17 @@ class Op:
             raise TypeError(f"{self.name}: fn must be a function of arrays, got {type(fn).__name__}")
         if family != "composite" and not self.rules:
             raise TypeError(f"{self.name}: give one derivative rule per input (None for an input without one)")
-        if self.name in OPS:
+        if register and self.name in OPS:
             raise ValueError(f"{self.name}: an operation of this name is registered already; give name= another")
         if numpy is None:
             numpy = (fn,) if _is_numpy(fn) else ()
         elif callable(numpy):
             numpy = (numpy,)
         self.numpy = tuple(numpy)
-        OPS[self.name] = self
-        for f in self.numpy:
-            NUMPY[f] = self
+        if register:
+            OPS[self.name] = self
+            for f in self.numpy:
+                NUMPY[f] = self
 
     def __repr__(self) -> str:
         return f"<op {self.name} ({self.family})>"

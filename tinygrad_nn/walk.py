@@ -7,7 +7,7 @@ The duties that all rules share live here: folding a broadcast gradient back, ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import count
 from operator import add, attrgetter
 from sys import getrefcount
@@ -54,20 +54,42 @@ class GraphFreedError(RuntimeError):
     """Raised when a walk meets a graph whose saved values an earlier backward pass has freed."""
 
 
-def graph(roots: Iterable[Node]) -> list[Node]:
-    """Give every recorded node that the roots depend on and that needs a gradient, newest first, leaves left out."""
-    seen = {t for t in roots if t.op is not None}
+class ChangedError(RuntimeError):
+    """Raised when a tensor that a recorded rule would read has been written to after it was recorded."""
+
+
+def graph(roots: Iterable[Node], since: int = -1) -> list[Node]:
+    """Give the recorded nodes that the roots depend on and that need a gradient, newest first, leaves left out.
+
+    Nodes numbered below ``since`` are left out too: they cannot depend on a node made then.
+    """
+    seen = {t for t in roots if t.op is not None and t._number >= since}
     stack = list(seen)
     nodes = []
     while stack:
         t = stack.pop()
         nodes.append(t)
         for x in t._inputs:
-            if isinstance(x, Node) and x.op is not None and x.requires_grad and x not in seen:
+            if isinstance(x, Node) and x.op is not None and x.requires_grad and x not in seen and x._number >= since:
                 seen.add(x)
                 stack.append(x)
     nodes.sort(key=number_of, reverse=True)
     return nodes
+
+
+def between(roots: Iterable[Node], targets: Iterable[Node], since: int = 0) -> tuple[list[Node], set[Node]]:
+    """Give the recorded nodes on a path from a target to a root, newest first, and all that depends on a target.
+
+    Nodes numbered below ``since`` count as leaves.
+    """
+    live = set(targets)
+    nodes = []
+    for t in reversed(graph(roots, max(since, min([t._number for t in live], default=0)))):
+        if any([isinstance(x, Node) and x in live for x in t._inputs]):
+            live.add(t)
+            nodes.append(t)
+    nodes.reverse()
+    return nodes, live
 
 
 def everything(roots: Iterable[Any]) -> list[Node]:
@@ -149,14 +171,16 @@ def reverse(
     *,
     record: bool = False,
     retain: bool = False,
-    wanted: Callable[[Node], bool] | None = None,
+    live: set[Node] | None = None,
+    wanted: Container[Node] = (),
     visit: Callable[[Node, Any], Any] | None = None,
 ) -> dict[Any, Any]:
     """Walk a graph from its outputs to its inputs and give the cotangents of leaves (and of wanted nodes).
 
-    ``nodes`` come from :func:`graph`; ``cotangents`` maps the roots to their seeds and is used up. With ``record``
-    the rules run on tensors, so that the result has a graph of its own; otherwise they run on raw arrays.
-    ``visit(node, cotangent)`` sees each node's complete cotangent and may return another one.
+    ``nodes`` come from :func:`graph` or :func:`between`, with its ``live`` set; ``cotangents`` maps the roots to their
+    seeds and is used up. With ``record`` the rules run on tensors, so that the result has a graph of its own;
+    otherwise they run on raw arrays. ``visit(node, cotangent)`` sees each node's complete cotangent and gives it back
+    or another one.
     """
     for t in nodes:
         if t._saved is None:
@@ -167,7 +191,7 @@ def reverse(
     large = False
     plus = _plus if record else accumulate
     for t in nodes:
-        g = cotangents.get(t) if wanted is not None and wanted(t) else cotangents.pop(t, None)
+        g = cotangents.get(t) if wanted and t in wanted else cotangents.pop(t, None)
         if g is None:
             continue
         if visit is not None:
@@ -176,19 +200,17 @@ def reverse(
         op: Any = t.op
         params = t._params
         if record:
-            args = (t, *t._inputs)
-            if op.residual:
-                params = {k: v for k, v in params.items() if k != "residual"}
+            args, params = recorded(t)
         else:
             args = saved
         if saved[0].nbytes > KEPT_BYTES:
             large = True
-        i = 0
         if op.variadic:
             parts = op.rules[0](g, *args, **params)
+        i = 0
         for x in t._inputs:
             i += 1
-            if isinstance(x, Node) and x.requires_grad:
+            if isinstance(x, Node) and x.requires_grad and (live is None or x in live):
                 if op.variadic:
                     gx = parts[i - 1]
                 else:
@@ -215,3 +237,74 @@ def reverse(
 
 def _plus(box: dict[Any, Any], key: Any, g: Any) -> None:
     box[key] = add(box[key], g)
+
+
+def recorded(t: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give the arguments of a rule as tensors: the result, the inputs, and the parameters without the residual."""
+    saved: Any = t._saved
+    for x, v in zip((t, *t._inputs), saved, strict=True):
+        if isinstance(x, Node) and x._data is not v and not np.array_equal(x._data, v, equal_nan=True):
+            name = getattr(x, "name", None) or "a tensor"
+            raise ChangedError(
+                f"{t.op.name if t.op else ''}: {name} of shape {v.shape} was written to after this was recorded, so its "
+                f"gradient cannot be recorded; compute the result anew after writing to .data"
+            )
+    params = t._params
+    if "residual" in params:
+        params = {k: v for k, v in params.items() if k != "residual"}
+    return (t, *t._inputs), params
+
+
+def run(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Run an operation on arrays, or let the first tensor among the inputs record it."""
+    for x in inputs:
+        reader = getattr(type(x), "__read_op__", None)
+        if reader is not None:
+            return reader(op, inputs, params)
+    y = op.fn(*inputs, **params)
+    return y[0] if op.residual else y
+
+
+def forward(
+    nodes: Iterable[Node], tangents: dict[Any, Any], derive: Callable[..., Any], *, record: bool = False
+) -> dict[Any, Any]:
+    """Walk a graph from its inputs to its outputs (``nodes`` oldest first) and add every node's tangent.
+
+    ``derive(op, tangents, args, params)`` pushes tangents through an operation that has no jvp of its own.
+    """
+    for t in nodes:
+        ts = [tangents.get(x) if isinstance(x, Node) else None for x in t._inputs]
+        if all([v is None for v in ts]):
+            continue
+        saved: Any = t._saved
+        if saved is None:
+            raise GraphFreedError(f"{t.op.name if t.op else 'jvp'}: this graph was freed; compute the result anew")
+        op: Any = t.op
+        args, params = recorded(t) if record else (saved, t._params)
+        if "residual" in params:
+            params = {k: v for k, v in params.items() if k != "residual"}
+        y, xs = args[0], args[1:]
+        if op.family == "elementwise":
+            total = None
+            for v, rule in zip(ts, op.rules, strict=True):
+                if v is not None and rule is not None:
+                    v = rule(np.broadcast_to(v, y.shape) if v.shape != y.shape else v, *args, **params)
+                    total = v if total is None else total + v
+        elif op.family == "linear":
+            full = tuple([np.zeros_like(s) if v is None else v for v, s in zip(ts, saved[1:], strict=True)])
+            total = run(op, full, params)
+        elif op.family == "multilinear":
+            total = None
+            for i, v in enumerate(ts):
+                if v is not None:
+                    part = run(op, (*xs[:i], v, *xs[i + 1 :]), params)
+                    total = part if total is None else total + part
+        elif op.jvp is not None:
+            total = op.jvp(ts, *args, **params)
+        else:
+            total = derive(op, ts, args, params)
+        if total is not None:
+            if total.shape != y.shape:
+                total = np.broadcast_to(total, y.shape)
+            tangents[t] = total if total.dtype == y.dtype else total.astype(y.dtype)
+    return tangents
