@@ -39,7 +39,7 @@ def _without(entries: tuple[bool, Any, Any], owner: Any) -> tuple[bool, Any, Any
     return rest
 
 
-class set_grad_enabled:  # noqa: N801 - a function to its users
+class set_grad_enabled:
     """Switch recording on or off: at once as a call, for a block as a context manager, or as a decorator.
 
     >>> with set_grad_enabled(False):
@@ -87,7 +87,7 @@ class _Block:
         return _decorate(f, self._enabled)
 
 
-class no_grad(_Block):  # noqa: N801
+class no_grad(_Block):
     """Record nothing in a ``with`` block or a decorated function.
 
     >>> with no_grad():
@@ -103,7 +103,7 @@ class no_grad(_Block):  # noqa: N801
         return block if f is None else block(f)
 
 
-class enable_grad(_Block):  # noqa: N801
+class enable_grad(_Block):
     """Record again inside a ``no_grad`` block.
 
     >>> with no_grad(), enable_grad():

@@ -19,7 +19,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NUMPY", "OPS", "PLAIN", "Case", "Op", "case", "composite", "elementwise", "general", "linear", "multilinear"]
+__all__ = [
+    "NUMPY",
+    "OPS",
+    "PLAIN",
+    "Case",
+    "Op",
+    "case",
+    "composite",
+    "elementwise",
+    "general",
+    "linear",
+    "multilinear",
+]
 
 Rule = Callable[..., Any]
 
@@ -285,4 +297,3 @@ def general(fn: Callable[..., Any], *rules: Rule | None, **options: Any) -> Op:
 def composite(fn: Callable[..., Any], **options: Any) -> Op:
     """Declare a function that is written with other operations, so that its derivative follows from theirs."""
     return Op("composite", fn, (), **options)
-

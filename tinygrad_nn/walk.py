@@ -28,16 +28,33 @@ number_of = attrgetter("_number")
 class Node:
     """What the walkers need to know of a tensor."""
 
-    __slots__ = ("_data", "_exposed", "_inputs", "_number", "_params", "_saved", "op", "requires_grad")
+    __slots__ = ("_data", "_exposed", "_inputs", "_number", "_params", "_saved", "_tracked", "_where", "op")
 
     _data: Any
+    """The value: an array, or a NumPy number (which nobody can write to) for a 0-d result."""
     _exposed: bool
+    """Whether somebody outside may hold the array ``_data`` and write to it."""
     _inputs: tuple[Any, ...]
+    """The operands: tensors, and constants as the graph's own copies."""
     _number: int
+    """Nodes are numbered as they are made."""
     _params: dict[str, Any]
     _saved: tuple[Any, ...] | None
+    """The result and the inputs as arrays, as the rules take them; None on a leaf and in a freed graph."""
+    _tracked: bool
+    """Whether it needs a gradient."""
+    _where: tuple[Any, int] | None
+    """The code and the instruction in the user's program that made it."""
     op: Op | None
-    requires_grad: bool
+    """The operation that made it; None for a leaf."""
+
+    def _guarded(self) -> Any:
+        """Give the array for a graph to keep: a copy if somebody outside may still write to it."""
+        a = self._data
+        if type(a) is ndarray and (a.base is not None or getrefcount(a) > SOLE):
+            return a.copy()
+        self._exposed = False
+        return a
 
 
 class Outline:
@@ -70,7 +87,7 @@ def graph(roots: Iterable[Node], since: int = -1) -> list[Node]:
         t = stack.pop()
         nodes.append(t)
         for x in t._inputs:
-            if isinstance(x, Node) and x.op is not None and x.requires_grad and x not in seen and x._number >= since:
+            if isinstance(x, Node) and x.op is not None and x._tracked and x not in seen and x._number >= since:
                 seen.add(x)
                 stack.append(x)
     nodes.sort(key=number_of, reverse=True)
@@ -85,7 +102,7 @@ def between(roots: Iterable[Node], targets: Iterable[Node], since: int = 0) -> t
     live = set(targets)
     nodes = []
     for t in reversed(graph(roots, max(since, min([t._number for t in live], default=0)))):
-        if any([isinstance(x, Node) and x in live for x in t._inputs]):
+        if not live.isdisjoint([x for x in t._inputs if isinstance(x, Node)]):
             live.add(t)
             nodes.append(t)
     nodes.reverse()
@@ -133,18 +150,14 @@ SOLE = _calibrate()
 def accumulate(box: dict[Any, Any], key: Any, g: Any) -> None:
     """Add an array g to box[key], in place where nothing else can see the array there."""
     a = box[key]
-    if type(a) is ndarray and a.base is None and getrefcount(a) == SOLE and a.dtype == g.dtype and a.flags.writeable:
+    if type(a) is ndarray and a.base is None and getrefcount(a) == SOLE:
         a += g
     else:
         box[key] = a + g
 
 
-def release(nodes: list[Node], large: bool) -> None:
-    """Free what a walked graph has saved. Its skeleton stays, for pictures: operations, shapes, small values."""
-    for t in nodes:
-        t._saved = None
-    if not large:
-        return
+def slim(nodes: list[Node]) -> None:
+    """Leave of a freed graph a skeleton for pictures and explanations: operations, shapes, small values."""
     outlines: dict[Any, Any] = {}
     for t in reversed(nodes):
         t._inputs = tuple([outlines[x] if isinstance(x, Node) and x in outlines else _slim(x) for x in t._inputs])
@@ -190,48 +203,57 @@ def reverse(
             )
     large = False
     plus = _plus if record else accumulate
+    pop = cotangents.pop
     for t in nodes:
-        g = cotangents.get(t) if wanted and t in wanted else cotangents.pop(t, None)
-        if g is None:
-            continue
-        if visit is not None:
-            g = visit(t, g)
-        saved: Any = t._saved
-        op: Any = t.op
-        params = t._params
-        if record:
-            args, params = recorded(t)
-        else:
+        g = cotangents.get(t) if wanted and t in wanted else pop(t, None)
+        if g is not None:
+            if visit is not None:
+                g = visit(t, g)
+            saved: Any = t._saved
+            op: Any = t.op
+            params = t._params
             args = saved
-        if saved[0].nbytes > KEPT_BYTES:
-            large = True
-        if op.variadic:
-            parts = op.rules[0](g, *args, **params)
-        i = 0
-        for x in t._inputs:
-            i += 1
-            if isinstance(x, Node) and x.requires_grad and (live is None or x in live):
-                if op.variadic:
-                    gx = parts[i - 1]
-                else:
-                    rule = op.rules[i - 1]
-                    if rule is None:
-                        continue
-                    gx = rule(g, *args, **params)
-                a = saved[i]
-                if gx.shape != a.shape:
-                    gx = fold(gx, a.shape)
-                if gx.dtype != a.dtype:
-                    gx = gx.astype(a.dtype)
-                if x in cotangents:
-                    plus(cotangents, x, gx)
-                else:
-                    cotangents[x] = gx
+            if record:
+                args, params = recorded(t)
+            if saved[0].nbytes > KEPT_BYTES:
+                large = True
+            rules = op.rules
+            n = len(args)
+            if op.variadic:
+                parts = rules[0](g, *args, **params)
+            i = 0
+            for x in t._inputs:
+                i += 1
+                if isinstance(x, Node) and x._tracked and (live is None or x in live):
+                    if op.variadic:
+                        gx = parts[i - 1]
+                    else:
+                        rule = rules[i - 1]
+                        if rule is None:
+                            continue
+                        # The frequent forms spelled out: unpacking the arguments costs as much as a small product.
+                        if params:
+                            gx = rule(g, *args, **params)
+                        elif n == 3:
+                            gx = rule(g, args[0], args[1], args[2])
+                        elif n == 2:
+                            gx = rule(g, args[0], args[1])
+                        else:
+                            gx = rule(g, *args)
+                    a = saved[i]
+                    if gx.shape != a.shape:
+                        gx = fold(gx, a.shape)
+                    dtype = a.dtype
+                    if gx.dtype is not dtype and gx.dtype != dtype:
+                        gx = gx.astype(dtype)
+                    if x in cotangents:
+                        plus(cotangents, x, gx)
+                    else:
+                        cotangents[x] = gx
         if not retain:
-            t._saved = None
-        del g, args, saved
-    if not retain:
-        release(nodes, large)
+            t._saved = saved = args = None
+    if large and not retain:
+        slim(nodes)
     return cotangents
 
 
@@ -246,8 +268,8 @@ def recorded(t: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if isinstance(x, Node) and x._data is not v and not np.array_equal(x._data, v, equal_nan=True):
             name = getattr(x, "name", None) or "a tensor"
             raise ChangedError(
-                f"{t.op.name if t.op else ''}: {name} of shape {v.shape} was written to after this was recorded, so its "
-                f"gradient cannot be recorded; compute the result anew after writing to .data"
+                f"{t.op.name if t.op else ''}: {name} of shape {v.shape} was written to after this was recorded, so "
+                f"its gradient cannot be recorded; compute the result anew after writing to .data"
             )
     params = t._params
     if "residual" in params:
@@ -274,7 +296,7 @@ def forward(
     """
     for t in nodes:
         ts = [tangents.get(x) if isinstance(x, Node) else None for x in t._inputs]
-        if all([v is None for v in ts]):
+        if not [v for v in ts if v is not None]:
             continue
         saved: Any = t._saved
         if saved is None:

@@ -17,12 +17,16 @@ from .lift import Lifted, in_kind, zeros
 def scalar(y: Any, who: str) -> None:
     if isinstance(y, Tensor):
         if y.size != 1:
-            raise ValueError(f"{who}: the function gave shape {y.shape}, not one number; sum it, or use jacobian or vjp")
+            raise ValueError(
+                f"{who}: the function gave shape {y.shape}, not one number; sum it, or use jacobian or vjp"
+            )
     elif np.ndim(y) != 0 or not isinstance(y, (int, float, np.generic, np.ndarray)):
         raise TypeError(f"{who}: the function must give one number, got {type(y).__name__}; use jacobian or vjp")
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """Give a function that computes (f's value, its gradient in the chosen arguments) in one pass.
 
     The gradient has the argument's containers; several ``argnums`` give a tuple. With ``has_aux`` f returns
@@ -126,5 +130,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     y = lifted.call(f, {})
     outs, rebuild = flatten(y)
     pushed = push(outs, lifted.tensors, ts, record)
-    pushed = [np.zeros(np.shape(v), getattr(v, "dtype", None)) if d is None else d for d, v in zip(pushed, outs, strict=True)]
+    pushed = [
+        np.zeros(np.shape(v), getattr(v, "dtype", None)) if d is None else d for d, v in zip(pushed, outs, strict=True)
+    ]
     return in_kind(y, record), in_kind(rebuild(pushed), record)

@@ -1,0 +1,184 @@
+"""What makes a tensor behave like an ndarray: NumPy's two dispatch protocols, operators, indexing, array methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .convert import NUMBERS
+from .op import NUMPY, OPS, PLAIN, Op
+from .ops import elementwise as ew
+from .ops import linalg, shape
+from .record import apply, binary, unary
+from .walk import Node
+
+_POWERS = {2: ew.square, 0.5: ew.sqrt, -1: ew.reciprocal, 1: ew.positive}
+_CAST = shape.cast
+
+
+class NumpyLike(Node):
+    """The part of Tensor that NumPy and Python's operators see."""
+
+    __slots__ = ()
+    __array_priority__ = 1000
+
+    name: str | None
+
+    def _label(self) -> str:
+        """Give what error messages call it: its name, or what made it."""
+        return self.name or (self.op.name if self.op is not None else type(self).__name__)
+
+    # -- NumPy's dispatch ---------------------------------------------------------------------------------------
+
+    __read_op__ = staticmethod(apply)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray[Any, Any]:
+        if self._tracked:
+            raise TypeError(
+                f"{self._label()}: turning a tensor that needs a gradient into an array would cut its graph; "
+                f"use NumPy functions on the tensor itself, or .detach() or .data on purpose"
+            )
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None:
+            raise TypeError(
+                f"{ufunc.__name__}: out= and in-place forms (array += tensor) cannot record; write a = a + t instead"
+            )
+        if method != "__call__":
+            raise TypeError(
+                f"{ufunc.__name__}.{method}: this form of a ufunc has no derivative rule; "
+                f"use the NumPy function for it (np.sum for np.add.reduce)"
+            )
+        op = NUMPY.get(ufunc)
+        if op is not None:
+            if kwargs:
+                raise TypeError(f"{op.name}: {', '.join(kwargs)}= has no derivative rule; leave it out")
+            return apply(op, inputs)
+        return _plain(ufunc, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        op = NUMPY.get(func)
+        if op is None:
+            return _plain(func, args, kwargs)
+        return apply(op, *op.bind(*args, **kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        """Give an array method that is an operation, and keep it on the class for the next time."""
+        op = OPS.get(name)
+        if op is None or not op.method:
+            raise AttributeError(f"Tensor has no attribute {name!r}")
+        setattr(NumpyLike, name, _method(op))
+        return getattr(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(n for n, op in OPS.items() if op.method)})
+
+    # -- operators and methods whose call differs from the function's ------------------------------------------------
+
+    __add__, __radd__ = binary(ew.add)
+    __sub__, __rsub__ = binary(ew.subtract)
+    __mul__, __rmul__ = binary(ew.multiply)
+    __truediv__, __rtruediv__ = binary(ew.divide)
+    __matmul__, __rmatmul__ = binary(linalg.matmul)
+    _power, __rpow__ = binary(ew.power)
+    __neg__ = unary(ew.negative)
+    __pos__ = unary(ew.positive)
+    __abs__ = unary(ew.absolute)
+
+    def __pow__(self, b: Any) -> Any:
+        # The same shortcuts as NumPy's own operator takes for these exponents.
+        if type(b) in NUMBERS:
+            op = _POWERS.get(b)
+            if op is not None and (b == 2 or self.dtype.kind == "f"):
+                return apply(op, (self,))
+        return self._power(b)
+
+    __lt__ = lambda a, b: _compare(np.less, a, b)  # noqa: E731
+    __le__ = lambda a, b: _compare(np.less_equal, a, b)  # noqa: E731
+    __gt__ = lambda a, b: _compare(np.greater, a, b)  # noqa: E731
+    __ge__ = lambda a, b: _compare(np.greater_equal, a, b)  # noqa: E731
+    __eq__ = lambda a, b: _compare(np.equal, a, b)  # type: ignore[assignment]  # noqa: E731
+    __ne__ = lambda a, b: _compare(np.not_equal, a, b)  # type: ignore[assignment]  # noqa: E731
+
+    def __getitem__(self, index: Any) -> Any:
+        return apply(shape.getitem, (self,), {"index": shape.as_index(index)})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError("Tensor: item assignment cannot record; write to t.data[...] on purpose, outside the graph")
+
+    def reshape(self, *new: Any, order: str = "C") -> Any:
+        """Give the elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+        target = new[0] if len(new) == 1 else new
+        return apply(shape.reshape, (self,), {"shape": target, "order": order} if order != "C" else {"shape": target})
+
+    def transpose(self, *axes: Any) -> Any:
+        """Permute the axes: ``t.transpose()``, ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        return apply(shape.transpose, (self,), {} if order is None else {"axes": tuple(order)})
+
+    def flatten(self, order: str = "C") -> Any:
+        """Give the elements as one axis."""
+        return apply(shape.ravel, (self,), {"order": order})
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """Convert to another dtype; the gradient comes back in this tensor's dtype."""
+        target = np.dtype(dtype)
+        if target == self.dtype and not copy:
+            return self
+        return apply(shape.astype if target.kind == "f" else _CAST, (self,), {"dtype": target})
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len: a 0-d tensor has no length")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(len(self._data))])
+
+    def __contains__(self, item: Any) -> bool:
+        return item in self._data
+
+
+def value(x: Any) -> Any:
+    """Give the array of a tensor, and anything else as it is."""
+    return x._data if isinstance(x, Node) else x
+
+
+def _method(op: Op) -> Callable[..., Any]:
+    if op.family == "elementwise" and op.arity == 1:
+        return unary(op)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return apply(op, *op.bind(self, *args, **kwargs))
+
+    method.__name__ = op.name
+    method.__doc__ = op.__doc__
+    return method
+
+
+def _compare(relation: Callable[..., Any], a: Any, b: Any) -> Any:
+    return relation(value(a), value(b))
+
+
+def _strip(x: Any) -> Any:
+    if isinstance(x, Node):
+        return x._data
+    if isinstance(x, (list, tuple)):
+        return type(x)([_strip(v) for v in x])
+    return x
+
+
+def _plain(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a function that has no derivative by nature on the arrays; refuse any other function without a rule."""
+    if f in PLAIN:
+        return f(*[_strip(x) for x in args], **{k: _strip(v) for k, v in kwargs.items()})
+    raise TypeError(
+        f"{f.__name__}: no derivative rule for this NumPy function, and running it on plain data would lose the "
+        f"gradient; declare it with tg.op.elementwise, linear, multilinear or general, or pass t.detach().data"
+    )
