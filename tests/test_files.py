@@ -99,7 +99,6 @@ def test_what_is_no_file_is_not_opened_and_not_replaced(tmp_path):
         ".",
         os.fspath(tmp_path / "folder") + "/",
         os.fspath(tmp_path / "new") + "/",
-        "/dev/null",
         *targets,
     ]:
         assert refuse(read, path).startswith("fetch: ")
@@ -108,7 +107,8 @@ def test_what_is_no_file_is_not_opened_and_not_replaced(tmp_path):
         assert message.endswith("choose a file in a folder that is writable")
     assert sorted(os.listdir(tmp_path)) == before
     assert os.listdir(tmp_path / "folder") == []
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert refuse(read, "/dev/null").startswith("fetch: ")
 
 
 @pytest.mark.parametrize("wrong", [3, None, 1.5])
@@ -150,11 +150,34 @@ def test_failure_of_any_step_leaves_the_old_file_and_no_litter(tmp_path, monkeyp
 
 def test_content_reaches_the_disk_before_it_takes_the_name(tmp_path, monkeypatch):
     steps = []
-    for step in ("fsync", "replace"):
-        real = getattr(os, step)
-        monkeypatch.setattr(os, step, lambda *a, step=step, real=real: (steps.append(step), real(*a))[1])
+    fsync, replace = os.fsync, os.replace
+
+    def recorded_fsync(descriptor):
+        steps.append(("fsync", os.fstat(descriptor).st_size if stat.S_ISREG(os.fstat(descriptor).st_mode) else None))
+        fsync(descriptor)
+
+    def recorded_replace(old, new):
+        steps.append(("replace", os.path.dirname(old), os.fspath(new)))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
+    monkeypatch.setattr(os, "replace", recorded_replace)
+    write(tmp_path / "a", b"content")
+    folder = os.path.realpath(tmp_path)
+    assert steps == [("fsync", 7), ("replace", folder, os.path.join(folder, "a")), ("fsync", None)]
+
+
+def test_nothing_stays_open(tmp_path):
+    def lowest_free_descriptor():
+        descriptor = os.open(tmp_path, os.O_RDONLY)
+        os.close(descriptor)
+        return descriptor
+
+    before = lowest_free_descriptor()
+    refuse(read, tmp_path)
+    refuse(write, tmp_path, b"x")
     write(tmp_path / "a", b"x")
-    assert steps == ["fsync", "replace", "fsync"]  # the file, its name, the folder
+    assert lowest_free_descriptor() == before
 
 
 DENIED = """

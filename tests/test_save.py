@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib
 import io
 import itertools
 import json
@@ -137,6 +138,7 @@ def test_loaded_arrays_are_writable_and_share_nothing(path):
     state = small_state()
     save(state, path)
     first, second = load(path), load(path)
+    assert list(first) == sorted(state)
     for name, array in first.items():
         assert array.flags.writeable
         assert array.flags.c_contiguous
@@ -449,6 +451,7 @@ HOSTILE = {
     "endless number": b'{"a":{"dtype":"F32","shape":[' + b"9" * 5000 + b'],"data_offsets":[0,4]}}',
     "metadata is a number": b'{"__metadata__":{"x":1},"a":%(e)s}',
     "metadata is a list": b'{"__metadata__":[],"a":%(e)s}',
+    "impossible shape": b'{"a":{"dtype":"F32","shape":[9223372036854775808,0],"data_offsets":[0,0]},"b":%(e)s}',
     "no shape": b'{"a":{"dtype":"F32","data_offsets":[0,4]}}',
     "a field too many": b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":NaN}}',
     **{
@@ -458,22 +461,32 @@ HOSTILE = {
         % f'"{field}":{value}'.encode()
         for field, values in {
             "dtype": ["1", "[]", "null", '"f4"', '"F64"', '"F16"', '""', '"BOOL"', "{}"],
-            "shape": ["1", "[-1]", "[1.0]", "[true]", '["1"]', "[2]", "[]x", "[0]", "[1,1,0]", "[4294967297]", "null",
+            "shape": ["1", "[-1]", "[-1,-1]", "[1.0]", "[true]", '["1"]', "[2]", "[]x", "[0]", "[1,1,0]", "[4294967297]",
+                      "null",
                       "[9223372036854775808,0]", "[4611686018427387904,4]", "[18446744073709551617]", "{}", "[NaN]",
                       "[1e0]", "[" + "1," * 64 + "1]", "[[1]]"],
             "data_offsets": ["[0]", "[0,4,4]", "[4,0]", "[0,5]", "[0,3]", "[1,4]", "[-4,0]", "[0.0,4.0]", "[0,true]",
-                             "4", "null", "[0,18446744073709551620]", "[4,8]", '"04"', "{}"],
+                             "4", "null", "[-0,4]", "[0,18446744073709551620]", "[4,8]", '"04"', "{}"],
         }.items()
         for value in values
     },
 }  # fmt: skip
 
 
+CLEARER = {
+    "name twice": "'a' twice",
+    "endless number": "impossible number 999",
+    "impossible shape": "a shape that NumPy lacks",
+    "shape [" + "1," * 64 + "1]": "malformed",  # before its product is taken, which could last for minutes
+}
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_C167_hostile_header(path, name):
     text = HOSTILE[name].replace(b"%(e)s", json.dumps(entry()).encode())
     path.write_bytes(raw(text, b"\x00\x00\x80\x7f"))
-    refuse(load, path)
+    message = refuse(load, path)
+    assert CLEARER.get(name, "") in message
 
 
 @pytest.mark.parametrize(
@@ -543,6 +556,15 @@ def test_size_of_the_header_is_checked_before_memory_is_taken(path, length):
     path.write_bytes(length.to_bytes(8, "little") + b'{"a": 1}')
     with little_memory():
         refuse(load, path)
+    os.truncate(path, 200_000_000)  # a sparse file, so that only the limit of the format is in the way
+    with little_memory():
+        refuse(load, path)
+
+
+def test_header_above_the_limit_is_not_written(path, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("tinygrad_nn.save"), "MAX_HEADER", 200)
+    assert "the format allows 200" in refuse(save, {"x" * 200: np.ones(1)}, path)
+    assert os.listdir(path.parent) == []
 
 
 def test_sizes_of_arrays_are_checked_before_memory_is_taken(path):

@@ -80,18 +80,14 @@ def write_atomically(path: Path, parts: Iterable[bytes | memoryview], operation:
 def _target(name: str) -> tuple[str, int | None]:
     """Return the file that a path leads to, through links, and the permissions that it has if it exists."""
     if not os.path.basename(name):
-        raise IsADirectoryError(None, "the path names a folder, not a file")
+        raise OSError(None, "the path names a folder, not a file")
     target = os.path.realpath(name)
-    if os.path.islink(target):
-        raise OSError(None, "the symbolic link leads back to itself")
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
         return target, None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(None, "it is a folder")
-    if not stat.S_ISREG(mode):
-        raise OSError(None, "it is not a regular file")  # replacing /dev/null by a file would break the machine
+    if not stat.S_ISREG(mode):  # a file in the place of /dev/null would break the machine
+        raise OSError(None, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
     if not os.access(target, os.W_OK):
         raise PermissionError(None, "the file that is there is write-protected")
     return target, stat.S_IMODE(mode)
