@@ -16,12 +16,16 @@ MAX_LINES = 400
 # A module imports from lower rows, and from its own row only what lies in its own folder. The lowest row is for small
 # helpers that import nothing of the package.
 LAYERS = """
-    errors convert files mode
-    op symbol
+    errors convert files mode tree
+    op
+    symbol
     ops
     walk
+    record
+    numpy_like
     tensor
-    transforms check draw compile
+    transforms
+    check draw compile
     nn
     optim schedules data save
     train plots

@@ -114,7 +114,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
         inputs = _by_value(op, inputs, values)
         values = [v if isinstance(x, Node) else x for x, v in zip(inputs, values, strict=True)]
     if params:
-        params = {k: v.copy() if type(v) is ndarray else v for k, v in params.items()}
+        params = {k: _own(v) for k, v in params.items()}
     try:
         y = op.fn(*values, **params)
     except Exception as e:
@@ -176,6 +176,13 @@ def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]
 
 
 _OPERANDS = (float, int, ndarray, np.generic, list, tuple)
+
+
+def _own(v: Any) -> Any:
+    """Give a parameter as the graph keeps it: arrays in it are copied."""
+    if type(v) is ndarray:
+        return v.copy()
+    return tuple([_own(i) for i in v]) if type(v) is tuple else v
 
 
 def _by_value(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:

@@ -63,14 +63,14 @@ squeeze = linear(
 
 
 def as_index(index: Any) -> Any:
-    """Give an index with every array, list or tensor in it as an array of its own, which nobody else can change."""
+    """Give an index with every list or tensor in it as an array."""
     if isinstance(index, tuple):
         return tuple([as_index(i) for i in index])
     if index is None or index is Ellipsis or isinstance(index, (int, slice, np.integer)):
         return index
     if hasattr(type(index), "__read_op__"):
         index = index.data
-    return np.array(index, dtype=np.intp if isinstance(index, list) and not index else None)
+    return np.asarray(index, dtype=np.intp if isinstance(index, list) and not index else None)
 
 
 def is_basic(index: Any) -> bool:
