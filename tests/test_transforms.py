@@ -237,3 +237,36 @@ def test_checkpoint_of_several_results_and_random_functions():
     y = tg.checkpoint(lambda t: t * rng.normal(size=2))(x)
     with pytest.raises(RuntimeError, match="another value"):
         y.sum().backward()
+
+
+# -- select ---------------------------------------------------------------------------------------------------------
+
+
+def test_C82_where_keeps_ieee_and_select_does_not_poison():
+    x = tg.Tensor([-1.0, 4.0], requires_grad=True)
+    with pytest.warns(RuntimeWarning):
+        np.where(x > 0, np.sqrt(x), x).sum().backward()
+    assert np.isnan(x.grad[0])
+    assert x.grad[1] == 0.25
+    x.grad = None
+    y = tg.select(x > 0, x, np.sqrt, lambda t: t)
+    assert y.tolist() == [-1.0, 2.0]
+    y.sum().backward()
+    assert x.grad.tolist() == [1.0, 0.25]
+
+
+def test_select_broadcasts_takes_constants_and_refuses_other_shapes():
+    x = tg.Tensor(np.array([[1.0], [2.0]]), requires_grad=True)
+    y = tg.select(np.array([True, False]), x, lambda t: t**2, lambda t: 0.0)
+    assert y.tolist() == [[1.0, 0.0], [4.0, 0.0]]
+    y.sum().backward()
+    assert x.grad.tolist() == [[2.0], [4.0]]
+    assert tg.select(x.data > 9, x, np.log, lambda t: t).tolist() == [[1.0], [2.0]]
+    with pytest.raises(ValueError, match=r"first function gave shape \(1,\)"):
+        tg.select(x > 0, x, lambda t: t[:1], lambda t: t)
+    with pytest.raises(TypeError, match="bool"):
+        tg.select(x.data, x, np.exp, np.exp)
+    assert tg.hessian(lambda t: tg.select(t > 0, t, lambda s: s**3, np.cos).sum())(np.array([2.0, -1.0])).tolist() == [
+        [12.0, 0.0],
+        [0.0, -np.cos(1.0)],
+    ]

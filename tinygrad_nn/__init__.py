@@ -4,17 +4,23 @@ Unrelated to the project called tinygrad.
 """
 
 from . import op
+from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, table
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .tensor import Parameter, Tensor
-from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, select, value_and_grad, vjp
 from .walk import GraphFreedError
 
 __version__ = "0.1.0"
 __all__ = [
+    "Drawing",
+    "DrawingError",
     "GraphFreedError",
     "Parameter",
+    "RenderError",
+    "RendererNotFound",
     "Tensor",
     "checkpoint",
+    "draw",
     "enable_grad",
     "grad",
     "gradients",
@@ -25,7 +31,9 @@ __all__ = [
     "jvp",
     "no_grad",
     "op",
+    "select",
     "set_grad_enabled",
+    "table",
     "value_and_grad",
     "vjp",
 ]

@@ -9,5 +9,6 @@ from .checkpoint import checkpoint
 from .grad import grad, jvp, value_and_grad, vjp
 from .gradients import gradients
 from .jacobian import hessian, hvp, jacobian
+from .select import select
 
-__all__ = ["checkpoint", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "select", "value_and_grad", "vjp"]

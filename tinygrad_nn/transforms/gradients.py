@@ -80,7 +80,7 @@ def _owned(g: Any, record: bool) -> Any:
 
 def push(ys: list[Any], starts: list[Tensor], tangents: list[Any], record: bool) -> list[Any]:
     """Walk forward from the starts to the results; None for a result that depends on no start."""
-    nodes, live = walk.between([y for y in ys if isinstance(y, Tensor)], starts)
+    nodes, _live = walk.between([y for y in ys if isinstance(y, Tensor)], starts)
     box: dict[Any, Any] = {}
     for x, t in zip(starts, tangents, strict=True):
         box[x] = constant(t) if record and not isinstance(t, Tensor) else t
@@ -107,6 +107,6 @@ def derived(op: Any, tangents: list[Any], args: tuple[Any, ...], params: dict[st
             total = part if total is None else total + part
         if total is None or not isinstance(total, Tensor):
             return None
-        record = any([isinstance(v, Tensor) for v in (*args, *tangents)])
+        record = any(isinstance(v, Tensor) for v in (*args, *tangents))
         (out,) = pull([total], [g], [np.ones((), y.dtype)], record)
     return out

@@ -109,8 +109,8 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
 def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Give the function ``(*args, v)`` that computes the Hessian of f (one number) times v, without the Hessian.
 
-    ``v`` is the last argument, in the containers and shapes of the chosen argument. Forward over reverse: the tangent of
-    the recorded gradient.
+    ``v`` is the last argument, in the containers and shapes of the chosen argument. Forward over reverse: the tangent
+    of the recorded gradient.
 
     >>> hvp(lambda x: (x**3).sum())(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
@@ -126,7 +126,7 @@ def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
         if len(vs) != len(lifted.tensors):
             raise ValueError(f"hvp: the vector holds {len(vs)} arrays, the argument {len(lifted.tensors)}")
         vs = [fitting(t, x, "hvp: vector") for t, x in zip(vs, lifted.tensors, strict=True)]
-        record = lifted.record or any([isinstance(t, Tensor) for t in vs])
+        record = lifted.record or any(isinstance(t, Tensor) for t in vs)
         y = lifted.call(f, kwargs)
         scalar(y, "hvp")
         one = constant(np.ones(y.shape, y.dtype)) if isinstance(y, Tensor) else 1.0

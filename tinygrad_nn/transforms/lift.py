@@ -42,7 +42,7 @@ class Lifted:
             self.tensors += lifted
             new[n] = rebuild(list(lifted))
         self.args = tuple(new)
-        self.record = self.nested or any([isinstance(x, Tensor) for a in args for x in flatten(a)[0]])
+        self.record = self.nested or any(isinstance(x, Tensor) for a in args for x in flatten(a)[0])
 
     def _lift(self, x: Any, n: int) -> Tensor:
         if isinstance(x, Tensor) and x.requires_grad:
