@@ -1,5 +1,5 @@
 """The operations, each declared once beside its derivative; this package never imports Tensor."""
 
-from . import elementwise, linalg, loss, plain, reduce, shape
+from . import dense, elementwise, exponential, linalg, loss, plain, reduce, shape, sinc, trig
 
-__all__ = ["elementwise", "linalg", "loss", "plain", "reduce", "shape"]
+__all__ = ["dense", "elementwise", "exponential", "linalg", "loss", "plain", "reduce", "shape", "sinc", "trig"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import case, general, multilinear
+from ..op import case, multilinear
 
 
 def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -41,42 +41,4 @@ matmul = multilinear(
         case((0, 3), (3, 2)),
         case((2, 0), (0, 3)),
     ],
-)
-
-
-def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    y = x @ weight.T
-    y += bias
-    return y
-
-
-def _rows(x: Any) -> Any:
-    return x if x.ndim == 2 else np.reshape(x, (-1, x.shape[-1]))
-
-
-def _affine_jvp(tangents: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
-    tx, tw, tb = tangents
-    parts = []
-    if tx is not None:
-        parts.append(tx @ np.transpose(weight))
-    if tw is not None:
-        parts.append(x @ np.transpose(tw))
-    if tb is not None:
-        parts.append(np.broadcast_to(tb, y.shape))
-    total = parts[0]
-    for p in parts[1:]:
-        total = total + p
-    return total
-
-
-affine = general(
-    _affine,
-    lambda g, y, x, weight, bias: np.matmul(g, weight),
-    lambda g, y, x, weight, bias: np.matmul(np.transpose(_rows(g)), _rows(x)),
-    lambda g, y, x, weight, bias: np.sum(_rows(g), axis=0),
-    jvp=_affine_jvp,
-    name="affine",
-    analytic=True,
-    formula="x @ weight.T + bias",
-    cases=[case((5, 3), (2, 3), (2,)), case((3,), (2, 3), (2,)), case((4, 5, 3), (2, 3), (2,))],
 )
