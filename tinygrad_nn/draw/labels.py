@@ -8,6 +8,8 @@ import graphviz
 # NUL, cuts the whole text there. DEL is legal but invisible.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FORBIDDEN = re.compile("[\ud800-\udfff\ufffe\uffff]")
+# What record labels give a meaning; a space beside another is dropped unless it is escaped.
+_STRUCTURE = re.compile("[{}|<>]|(?<= ) ")
 
 
 def visible(text: str) -> str:
@@ -47,3 +49,13 @@ def tooltip(text: str) -> str:
     '\\\\\\\\N'
     """
     return graphviz.escape(visible(text).replace("&", "&amp;").replace("\\", "\\\\"))
+
+
+def field(text: str) -> str:
+    r"""Quote text for one field of a record label, its lines centred; braces, bars and angles are no structure.
+
+    >>> field("a|b {c}")
+    'a\\|b \\{c\\}'
+    """
+    lines = visible(text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return r"\n".join([_STRUCTURE.sub(r"\\\g<0>", graphviz.escape(line.replace("&", "&amp;"))) for line in lines])

@@ -1,0 +1,270 @@
+"""Take down what a picture needs to know of a graph: one record per node, oldest first, unmoved by later writing."""
+
+from __future__ import annotations
+
+import linecache
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..op import Op
+from ..walk import Node, everything
+from .names import Names
+from .summary import Summary, bytes_text, summarize
+
+SYMMETRY_SAMPLES = (np.array([0.3, 1.7, 2.0]), np.array([1.1, 0.6, 2.0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One input of an operation: another record by its index, or a constant."""
+
+    name: str
+    """What the operation's rule calls it: ``a``, ``x``, ``weight``."""
+    source: int | None
+    constant: Summary | None = None
+
+
+@dataclass(slots=True)
+class Record:
+    """What is known of one node."""
+
+    index: int
+    number: int
+    kind: str
+    """``operation``, ``parameter`` (a leaf that needs a gradient) or ``constant`` (a leaf that does not)."""
+    name: str | None
+    op: Op | None
+    title: str
+    """The operation with its parameters: ``sum(axis=0)``; the class of a leaf."""
+    operands: tuple[Operand, ...]
+    value: Summary
+    grad: Summary | None
+    saved: int | None
+    """Bytes that the backward pass needs from this node's operation; None in a freed graph."""
+    where: tuple[str, int, str] | None
+    """File, line and function that made it."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Trace:
+    """All records of the graph of some tensors."""
+
+    records: list[Record]
+    roots: list[int]
+    freed: bool
+    nodes: list[Node] = field(repr=False)
+    index: dict[int, int] = field(repr=False)
+
+
+def roots_of(y: Any, who: str) -> list[Node]:
+    """Give the tensors to start from: one, or those in a list, tuple or dict. TypeError for anything else."""
+    values = list(y.values()) if isinstance(y, Mapping) else list(y) if isinstance(y, list | tuple) else [y]
+    for v in values:
+        if not isinstance(v, Node):
+            raise TypeError(
+                f"{who}: takes a Tensor or a list, tuple or dict of Tensors, got {type(v).__name__}; "
+                f"compute the result from Tensors with requires_grad=True"
+            )
+    if not values:
+        raise ValueError(f"{who}: got an empty {type(y).__name__}; give at least one Tensor")
+    return values
+
+
+def take(roots: Sequence[Node], names: Names) -> Trace:
+    """Record everything that the roots depend on."""
+    nodes = everything(roots)
+    index = {t._number: i for i, t in enumerate(nodes)}
+    made_by = {id(t._data): i for i, t in enumerate(nodes) if t.op is not None}
+    outside = {id(t._data): name for name, t in names.others(index) if t.op is not None}
+    recorded: dict[int, Any] = {}
+    records: list[Record] = []
+    freed = False
+    for t in nodes:
+        if t._saved is not None:
+            for x, v in zip(t._inputs, t._saved[1:], strict=True):
+                if isinstance(x, Node) and x.op is None:
+                    recorded.setdefault(x._number, v)
+    for i, t in enumerate(nodes):
+        itself = names.tensor(t)
+        op = t.op
+        notes: list[str] = []
+        value = itself._data
+        if op is None:
+            kind = "parameter" if t._tracked else "constant"
+            title = type(t).__name__
+            if t._number in recorded and recorded[t._number] is not value:
+                if not _same(recorded[t._number], value):
+                    notes.append("written to since: the value is the one recorded")
+                value = recorded[t._number]
+            source = made_by.get(id(t._data))
+            if not t._tracked and source is not None:
+                notes.append(f"detached from #{source}")
+            elif not t._tracked and id(t._data) in outside:
+                notes.append(f"detached from {outside[id(t._data)]}")
+        else:
+            kind = "operation"
+            title = op.name + params_text(op, t._params)
+            if t._saved is None:
+                freed = True
+            elif _is_view(t):
+                notes.append("view")
+        if getattr(itself, "_hooks", ()):
+            notes.append("hook")
+        grad = getattr(itself, "_grad", None)
+        records.append(
+            Record(
+                i,
+                t._number,
+                kind,
+                names[t],
+                op,
+                title,
+                _operands(t, index),
+                summarize(value),
+                None if grad is None else summarize(grad),
+                None if op is None or t._saved is None else saved_bytes(t),
+                where_of(t),
+                tuple(notes),
+            )
+        )
+    return Trace(records, [index[t._number] for t in roots], freed, nodes, index)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(np.array_equal(a, b, equal_nan=True))
+
+
+def _is_view(t: Node) -> bool:
+    saved: Any = t._saved
+    y = saved[0]
+    return (
+        isinstance(y, np.ndarray)
+        and y.base is not None
+        and any(isinstance(v, np.ndarray) and np.may_share_memory(y, v) for v in saved[1:])
+    )
+
+
+def _operands(t: Node, index: Mapping[int, int]) -> tuple[Operand, ...]:
+    op = t.op
+    if op is None:
+        return ()
+    names = operand_names(op, len(t._inputs))
+    return tuple(
+        [
+            Operand(name, index[x._number]) if isinstance(x, Node) else Operand(name, None, summarize(x))
+            for name, x in zip(names, t._inputs, strict=True)
+        ]
+    )
+
+
+@lru_cache(maxsize=1024)
+def operand_names(op: Op, n: int) -> tuple[str, ...]:
+    """Give what the operation's rules call its inputs: a and b, or x, or their numbers where it takes any number."""
+    if not op.variadic:
+        for rule in op.rules:
+            code = getattr(rule, "__code__", None)
+            if code is not None and code.co_argcount >= n + 2:
+                return tuple(code.co_varnames[2 : n + 2])
+    return tuple([str(i) for i in range(n)])
+
+
+@lru_cache(maxsize=1024)
+def is_symmetric(op: Op) -> bool:
+    """Tell, by trying it out, whether an operation of two inputs gives the same when they are exchanged.
+
+    >>> from ..op import OPS
+    >>> is_symmetric(OPS["add"]), is_symmetric(OPS["subtract"])
+    (True, False)
+    """
+    if op.family != "elementwise" or op.arity != 2 or op.residual:
+        return False
+    a, b = SYMMETRY_SAMPLES
+    try:
+        with np.errstate(all="ignore"):
+            return _same(op.fn(a, b), op.fn(b, a))
+    except Exception:  # a user's own operation may refuse these samples: then the order is shown
+        return False
+
+
+def params_text(op: Op, params: Mapping[str, Any]) -> str:
+    """Write the parameters of an operation: ``(axis=0)``, or ``[:, 0]`` for an index."""
+    shown = {k: v for k, v in params.items() if k != "residual"}
+    if not shown:
+        return ""
+    if list(shown) == ["index"]:
+        index = shown["index"]
+        return f"[{', '.join([_index(i) for i in (index if isinstance(index, tuple) else (index,))]) or '()'}]"
+    return f"({', '.join([f'{k}={_param(v)}' for k, v in shown.items()])})"
+
+
+def _index(i: Any) -> str:
+    if isinstance(i, slice):
+        step = "" if i.step is None else f":{i.step}"
+        return f"{'' if i.start is None else i.start}:{'' if i.stop is None else i.stop}{step}"
+    return "..." if i is Ellipsis else _param(i)
+
+
+def _param(v: Any) -> str:
+    if isinstance(v, np.ndarray):
+        if v.size <= 4:
+            return str(v.tolist())
+        return f"array{tuple(v.shape)} {v.dtype}"
+    text = str(v) if isinstance(v, np.dtype | np.generic) else repr(v)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def saved_bytes(t: Node) -> int:
+    """Count the bytes of the arrays that the operation's rules read: of the result, the inputs and the residual."""
+    op, saved = t.op, t._saved
+    assert op is not None
+    assert saved is not None
+    keeps: Sequence[bool] = op.keeps
+    if op.variadic:
+        keeps = (keeps[0], *([keeps[1]] * (len(saved) - 1)))
+    n = sum([getattr(v, "nbytes", 0) for v, kept in zip(saved, keeps, strict=True) if kept])
+    return n + sum([a.nbytes for a in _arrays(t._params.get("residual"))])
+
+
+def _arrays(x: Any) -> Iterable[Any]:
+    waiting = [x]
+    while waiting:
+        x = waiting.pop()
+        if isinstance(x, np.ndarray):
+            yield x
+        elif isinstance(x, list | tuple):
+            waiting.extend(x)
+
+
+def where_of(t: Node) -> tuple[str, int, str] | None:
+    """Give the file, line and function that made a node."""
+    where = getattr(t, "_where", None)
+    if where is None:
+        return None
+    code, instruction = where
+    starts, lines = _lines(code)
+    at = bisect_right(starts, instruction) - 1
+    return code.co_filename, lines[at] if at >= 0 else code.co_firstlineno, code.co_qualname
+
+
+@lru_cache(maxsize=4096)
+def _lines(code: Any) -> tuple[list[int], list[int]]:
+    rows = [(start, line) for start, _, line in code.co_lines() if line is not None]
+    return [start for start, _ in rows], [line for _, line in rows]
+
+
+def where_text(where: tuple[str, int, str]) -> str:
+    """Write a place in the user's program, with the line itself where it can be read."""
+    file, line, function = where
+    text = linecache.getline(file, line).strip()
+    return f"{file}:{line} in {function}" + (f"\n{text}" if text else "")
+
+
+def saved_text(record: Record) -> str:
+    """Write how many bytes a record's operation saves for the backward pass."""
+    return "" if record.saved is None else bytes_text(record.saved)
