@@ -225,6 +225,9 @@ def test_the_boundary_of_a_score_is_where_it_lies(predict, at):
     ax = plots.decision_boundary(predict, X, [0, 1, 1, 1])
     line = boundary(ax)
     assert len(line) > 50
+    rows = plane(ax).mean(axis=1)
+    assert ax.images[0].origin == "lower"
+    assert rows[0] < rows[-1]  # the score grows upwards
     np.testing.assert_allclose(line.sum(axis=1), 2, atol=0.01)
     assert legend(ax) == ["class 0", "class 1", f"boundary: score = {at:g}"]
     low, high = ax.images[0].get_clim()
@@ -408,12 +411,12 @@ def test_history_refuses(record, keys, ax, message):
 
 
 def test_gradient_flow_shows_mean_and_maximum():
-    g = {"a.weight": np.array([[1.0, -3.0]]), "b.weight": Holder(grad=np.array([0.01, 0.03]))}
+    g = {"a.weight": np.array([[1.0, -3.0, 8.0]]), "b.weight": Holder(grad=np.array([0.01, 0.03]))}
     for given in (g, g.items(), list(g.items())):
         ax = plots.gradient_flow(given)
         mean, top = ax.lines
-        np.testing.assert_allclose(mean.get_xydata(), [[2, 0], [0.02, 1]])
-        np.testing.assert_allclose(top.get_xydata(), [[3, 0], [0.03, 1]])
+        np.testing.assert_allclose(mean.get_xydata(), [[4, 0], [0.02, 1]])
+        np.testing.assert_allclose(top.get_xydata(), [[8, 0], [0.03, 1]])
         assert mean.get_marker() != top.get_marker()
         assert legend(ax) == ["mean |g|", "max |g|"]
         assert ticks(ax.yaxis) == ["a.weight", "b.weight"]

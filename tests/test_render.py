@@ -18,7 +18,7 @@ import pytest
 
 from tinygrad_nn.draw import fonts
 from tinygrad_nn.draw import render as rendering
-from tinygrad_nn.draw.labels import label, tooltip, visible
+from tinygrad_nn.draw.labels import field, label, tooltip, visible
 from tinygrad_nn.draw.render import RendererNotFound, RenderError, available, render
 
 REAL_DOT = shutil.which("dot")
@@ -434,6 +434,30 @@ def test_hostile_labels_are_data(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text.startswith("\n")])
+def test_an_empty_first_line_is_drawn(backend, text):
+    # One by one: the crash hides where another label has been drawn before.
+    drawing = graphviz.Digraph()
+    drawing.edge("a", "b", label=label(text))
+    assert text.strip() in render(drawing.source, backend=backend).data.decode()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_hostile_fields_are_data(backend):
+    drawing = graphviz.Digraph(node_attr={"shape": "record"})
+    for i, text in enumerate(HOSTILE):
+        drawing.node(f"n{i}", label=graphviz.nohtml(f"{{{field(text)}|<p> end}}"))
+    root = ET.fromstring(render(drawing.source, backend=backend).data)
+    groups = {group.findtext(f"{S}title"): group for group in root.iter(f"{S}g")}
+    for i, text in enumerate(HOSTILE):
+        drawn = [spaced(t.text or "") for t in groups[f"n{i}"].iter(f"{S}text")]
+        lines = visible(text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        assert [t.strip() for t in drawn if t.strip()] == [*(spaced(t).strip() for t in lines if t.strip()), "end"], (
+            text
+        )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_hostile_labels_leave_json_valid(backend):
     drawing = graphviz.Digraph()
     for i, text in enumerate(HOSTILE):
@@ -509,6 +533,18 @@ def test_fonts_are_lent_where_there_are_none(backend, no_fonts, monkeypatch, tmp
     assert boxes["Helvetica,sans-serif", "iiiiiiiiii"] == pytest.approx(10 * 14 * 0.278, rel=0.1)  # DejaVu Sans
     assert boxes["Helvetica,sans-serif", "MMMMMMMMMM"] == pytest.approx(10 * 14 * 0.863, rel=0.03)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_renderer_is_told_of_the_fonts(no_fonts, fake_dot):
+    pytest.importorskip("matplotlib", reason="it brings the fonts")
+    here = fake_dot(
+        "path = os.environ['FONTCONFIG_FILE']; open(f'{HERE}/trace', 'w').write(path + '\\n' + open(path).read())\n"
+        "sys.stdout.buffer.write(SVG)"
+    )
+    assert render(SMALL).messages == ()
+    path, configuration = (here / "trace").read_text().split("\n")
+    assert "mpl-data" in configuration
+    assert not Path(path).exists()
 
 
 def test_without_any_font_the_picture_says_so(no_fonts, monkeypatch, fake_dot):

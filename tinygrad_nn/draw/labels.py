@@ -57,5 +57,6 @@ def field(text: str) -> str:
     >>> field("a|b {c}")
     'a\\|b \\{c\\}'
     """
-    lines = visible(text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    # A tab would be dropped.
+    lines = visible(text).replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").split("\n")
     return r"\n".join([_STRUCTURE.sub(r"\\\g<0>", graphviz.escape(line.replace("&", "&amp;"))) for line in lines])
