@@ -47,6 +47,7 @@ def caller() -> tuple[Any, int] | None:
 def constant(value: Any, exposed: bool = False) -> Any:
     """Give a tensor without a graph that holds an array as it is (``exposed``: others may write to it)."""
     t = result_class.__new__(result_class)
+    t._cotangent = None
     t._data = value
     t._exposed = exposed
     t._tracked = False
@@ -63,6 +64,7 @@ def _recorded(
     y: Any, op: Op, inputs: tuple[Any, ...], saved: tuple[Any, ...], params: dict[str, Any], where: Any
 ) -> Any:
     t = result_class.__new__(result_class)
+    t._cotangent = None
     t._data = y
     t._exposed = False
     t._tracked = True

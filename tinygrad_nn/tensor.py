@@ -47,6 +47,7 @@ class Tensor(NumpyLike):
             a = as_array(a.astype(dtype, copy=False), "Tensor")
         if requires_grad and a.dtype.kind != "f":
             raise TypeError(f"Tensor: dtype {a.dtype} cannot require a gradient; give floats, for example dtype=float")
+        self._cotangent = None
         self._data = a
         self._exposed = False
         self._tracked = bool(requires_grad)
@@ -202,7 +203,9 @@ class Tensor(NumpyLike):
                 f"outside no_grad() and without detach()"
             )
         cotangents: dict[Any, Any] = {self: seed(self, gradient, "backward")}
-        found = walk.reverse(walk.graph((self,)), cotangents, retain=retain_graph, visit=_visit if _watched else None)
+        found = walk.reverse(
+            walk.graph((self,)), cotangents, retain=retain_graph, visit=_visit if _watched else None, keep=True
+        )
         while found:
             leaf, g = found.popitem()
             leaf._receive(g)

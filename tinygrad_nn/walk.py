@@ -28,8 +28,21 @@ number_of = attrgetter("_number")
 class Node:
     """What the walkers need to know of a tensor."""
 
-    __slots__ = ("_data", "_exposed", "_inputs", "_number", "_params", "_saved", "_tracked", "_where", "op")
+    __slots__ = (
+        "_cotangent",
+        "_data",
+        "_exposed",
+        "_inputs",
+        "_number",
+        "_params",
+        "_saved",
+        "_tracked",
+        "_where",
+        "op",
+    )
 
+    _cotangent: Any
+    """What the last backward pass brought here, if it is small: for pictures. On leaves None."""
     _data: Any
     """The value: an array, or a NumPy number (which nobody can write to) for a 0-d result."""
     _exposed: bool
@@ -187,13 +200,14 @@ def reverse(
     live: set[Node] | None = None,
     wanted: Container[Node] = (),
     visit: Callable[[Node, Any], Any] | None = None,
+    keep: bool = False,
 ) -> dict[Any, Any]:
     """Walk a graph from its outputs to its inputs and give the cotangents of leaves (and of wanted nodes).
 
     ``nodes`` come from :func:`graph` or :func:`between`, with its ``live`` set; ``cotangents`` maps the roots to their
     seeds and is used up. With ``record`` the rules run on tensors, so that the result has a graph of its own;
     otherwise they run on raw arrays. ``visit(node, cotangent)`` sees each node's complete cotangent and gives it back
-    or another one.
+    or another one; ``keep`` leaves small cotangents on the nodes.
     """
     for t in nodes:
         if t._saved is None:
@@ -217,6 +231,8 @@ def reverse(
                 args, params = recorded(t)
             if saved[0].nbytes > KEPT_BYTES:
                 large = True
+            elif keep:
+                t._cotangent = g
             rules = op.rules
             n = len(args)
             if op.variadic:

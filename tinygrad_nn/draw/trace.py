@@ -117,6 +117,8 @@ def take(roots: Sequence[Node], names: Names) -> Trace:
         if getattr(itself, "_hooks", ()):
             notes.append("hook")
         grad = getattr(itself, "_grad", None)
+        if grad is None:
+            grad = t._cotangent
         records.append(
             Record(
                 i,
