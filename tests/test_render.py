@@ -260,9 +260,8 @@ def test_a_dot_that_does_not_read(fake_dot):
 def fake_pygraphviz(tmp_path, monkeypatch, no_dot):
     def install(body: str) -> None:
         (tmp_path / "pygraphviz").mkdir()
-        code = (
-            f"import json, sys\nclass AGraph:\n  def __init__(self, string): pass\n  def draw(self, **given): {body}\n"
-        )
+        code = "import json, sys\nclass graphviz:\n  gvContextWithBuiltins = int\n"
+        code += f"class AGraph:\n  def __init__(self, string): pass\n  def draw(self, **given): {body}\n"
         (tmp_path / "pygraphviz" / "__init__.py").write_text(code, encoding="utf-8")
         monkeypatch.setattr(rendering, "_folder_of", lambda module: str(tmp_path))
 
@@ -326,6 +325,12 @@ def test_formats(backend):
     assert [nodes[name]["label"] for name in ("n0", "n1")] == ["x", "sin"]
     x, y = map(float, nodes["n0"]["pos"].split(","))
     assert y > float(nodes["n1"]["pos"].split(",")[1]) > 0 < x
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_node_without_a_label_shows_its_name(backend):
+    root = ET.fromstring(render('digraph { a [label="x"]; a -> b }', backend=backend).data)
+    assert [t.text for t in root.iter(f"{S}text")] == ["x", "b"]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -429,8 +434,8 @@ def test_hostile_labels_are_data(backend):
             # An empty line is not drawn, one that leads is drawn as a space, and the last break ends the last line.
             assert [t for t in drawn if t.strip()] == [spaced(t) for t in lines if t.strip()], (text, name)
             tips = [a.get(f"{X}title") for a in groups[name].iter(f"{S}a")]
-            assert tips
-            assert {spaced(t or "") for t in tips} == {spaced(visible(text))}, (text, name)
+            assert tips or not text.strip()
+            assert {spaced(t or "") for t in tips} <= {spaced(visible(text))}, (text, name)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

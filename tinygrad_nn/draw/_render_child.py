@@ -16,6 +16,9 @@ def main(folder: str, format: str, limit: str) -> None:
     try:
         import pygraphviz
 
+        # A context declares that a node without a label shows its name. pygraphviz makes its own only after reading,
+        # when nodes without a label have become nodes with an empty one, if any other has a label.
+        pygraphviz.graphviz.gvContextWithBuiltins()
         drawing = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode()).draw(format=format, prog="dot")
     except Exception as problem:
         sys.exit(f"{type(problem).__name__}: {problem}")
