@@ -170,6 +170,13 @@ def test_training_statistics_are_used_for_other_rows():
     assert standardize([[4.0]], 1.0, 2.0)[0].tolist() == [[1.5]]
 
 
+def test_statistics_of_float32_are_float64():
+    X = (1e6 + np.random.default_rng(0).standard_normal((20000, 2))).astype(np.float32)
+    _, mean, std = standardize(X)
+    np.testing.assert_allclose(mean, X.astype(float).mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(std, X.astype(float).std(axis=0), rtol=1e-12)
+
+
 @pytest.mark.parametrize("value", [0.1, 1e300, -7.3, 0.0, 1e-300])
 def test_constant_column_becomes_exactly_0(value):
     X = np.column_stack([np.full(1001, value), np.arange(1001.0)])

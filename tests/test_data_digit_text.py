@@ -126,7 +126,7 @@ def test_folder_in_the_order_of_label_and_number(tmp_path):
         text = "\n".join("".join(map(str, row)) for row in picture)
         (tmp_path / f"{label}_{number}.txt").write_text(text)
         expected[label, int(number)] = picture
-    for other in ("README.md", ".hidden.txt", "3_9.png"):
+    for other in ("README.md", ".hidden.txt", "3_9.png", "3_9.txt.bak"):
         (tmp_path / other).write_text("not a digit")
     for given in (tmp_path, str(tmp_path)):
         images, labels = read_digit_text(given)

@@ -298,6 +298,7 @@ def test_mnist_from_its_four_files(tmp_path, joint, suffix, pack):
         ({"train_labels": np.r_[np.zeros(11), 200]}, "the training label 200 at 11; labels are 0 ... 9"),
         ({"t10k_labels": np.array([10, 0, 0, 0])}, "the test label 10 at 0"),
         ({"train_labels": np.zeros(11)}, "12 training images but 11 training labels"),
+        ({"train_labels": np.zeros(13)}, "12 training images but 13 training labels"),
         ({"t10k_images": np.zeros((5, 5, 5))}, "5 test images but 4 test labels"),
         ({"t10k_images": np.zeros((0, 5, 5)), "t10k_labels": np.zeros(0)}, r"test images of shape \(0, 5, 5\)"),
         ({"train_images": np.zeros((12, 0, 0))}, r"training images of shape \(12, 0, 0\)"),

@@ -227,6 +227,23 @@ def test_wrong_state_is_refused_and_changes_nothing():
         assert loader.state_dict() == before
 
 
+@pytest.mark.parametrize("kind", [np.random.MT19937, np.random.Philox])
+@pytest.mark.parametrize("damage", ["short key", "last number missing"])
+def test_state_that_is_wrong_half_way_changes_nothing(kind, damage):
+    """NumPy's own setters have written a part by the time that they fail."""
+    loader = DataLoader(TensorDataset(np.arange(9)), 9, shuffle=True, rng=np.random.Generator(kind(0)))
+    before = loader.state_dict()
+    state = DataLoader(TensorDataset([0]), 1, rng=np.random.Generator(kind(1))).state_dict()
+    inner = state["rng"]["state"] if damage == "short key" or kind is np.random.MT19937 else state["rng"]
+    if damage == "short key":
+        inner["key"] = inner["key"][:1]
+    else:
+        inner.popitem()
+    with pytest.raises(DataError, match=f"no state of a {kind.__name__} generator"):
+        loader.load_state_dict(state)
+    assert loader.state_dict() == before
+
+
 # The thread
 
 
@@ -276,6 +293,26 @@ def test_thread_ends_when_the_consumer_stops_early(how):
     gc.collect()
     assert threads() == []
     assert len(dataset.asked) <= 2 * (1 + 4 + 1)
+
+
+def test_what_was_to_be_prepared_is_dropped_when_the_consumer_stops():
+    release = threading.Event()
+
+    class Blocks(Numbers):
+        def __getitem__(self, index):
+            assert index < 2 or release.wait(10)
+            return super().__getitem__(index)
+
+    dataset = Blocks(100)
+    iterator = iter(DataLoader(dataset, 1, prefetch=20))
+    next(iterator)
+    next(iterator)  # sample 2 is being prepared, 3 to 21 wait
+    timer = threading.Timer(0.05, release.set)
+    timer.start()
+    iterator.close()
+    timer.join()
+    assert [index for index, _ in dataset.asked] == [0, 1, 2]
+    assert threads() == []
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 4])

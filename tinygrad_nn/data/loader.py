@@ -107,9 +107,9 @@ class DataLoader:
         """
         kind = type(self.rng.bit_generator)
         try:
-            trial = kind()  # a state that is wrong half-way must not leave half of it in the generator
+            trial = kind()  # the setters of some kinds write a part before they fail
             trial.state = state["rng"]
-        except (KeyError, TypeError, ValueError, OverflowError) as problem:
+        except (LookupError, TypeError, ValueError, OverflowError) as problem:
             raise DataError(f"DataLoader: this is no state of a {kind.__name__} generator: {problem}") from None
         self.rng.bit_generator.state = trial.state
 
