@@ -527,6 +527,40 @@ def test_C131_writing_a_tensor_into_an_array_is_refused():
     assert np.asarray(Tensor([1, 2])).tolist() == [1, 2]
 
 
+def test_array_methods_operators_and_plain_methods():
+    t = leaf([[1.5, -2.0], [3.0, 4.0]])
+    assert t.argmax() == 3
+    assert t.any() == np.True_
+    assert t.real is t
+    assert "cumsum" in dir(t)
+    assert "argmax" in dir(t)
+    assert (7.0 % t).tolist() == (7.0 % t.data).tolist()
+    assert (t // 2).tolist() == (t.data // 2).tolist()
+    assert [v.tolist() for v in divmod(t, 2)] == [v.tolist() for v in divmod(t.data, 2)]
+    (t % 2.5).sum().backward()
+    assert t.grad.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    with pytest.raises(AttributeError, match="wibble"):
+        t.wibble()
+    with pytest.raises(TypeError):
+        t + "word"
+    assert sum([t, t]).tolist() == (2 * t.data).tolist()
+
+
+def test_in_place_operators():
+    w = leaf([1.0, 2.0])
+    same, array = w, w.data
+    (w * w).sum().backward()
+    with tg.no_grad():
+        w -= 0.5 * w.grad
+    assert w is same
+    assert w.data is array
+    assert w.tolist() == [0.0, 0.0]
+    h = w * 1.0
+    h += w
+    h.sum().backward(np.ones(()))
+    assert w.grad.tolist() == [4.0, 6.0]
+
+
 def test_a_function_without_a_rule_is_refused_with_advice():
     t = leaf([1.0, 2.0])
     for f in (np.i0, np.spacing, lambda x: np.apply_along_axis(np.sum, 0, x)):

@@ -9,14 +9,27 @@ import numpy as np
 from numpy import ndarray
 
 from .convert import NUMBERS
+from .mode import is_grad_enabled
 from .op import NUMPY, OPS, PLAIN, Op
 from .ops import elementwise as ew
 from .ops import linalg, shape
-from .record import apply, binary, unary
+from .record import OPERANDS, apply, binary, unary
 from .walk import Node
 
 _POWERS = {2: ew.square, 0.5: ew.sqrt, -1: ew.reciprocal, 1: ew.positive}
 _CAST = shape.cast
+
+
+def _named(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """Give the operator and its reflection of an operation that is looked up when it is used."""
+
+    def operator(a: Any, b: Any) -> Any:
+        return apply(OPS[name], (a, b)) if isinstance(b, OPERANDS) else NotImplemented
+
+    def reflected(a: Any, b: Any) -> Any:
+        return apply(OPS[name], (b, a)) if isinstance(b, OPERANDS) else NotImplemented
+
+    return operator, reflected
 
 
 class NumpyLike(Node):
@@ -68,14 +81,15 @@ class NumpyLike(Node):
 
     def __getattr__(self, name: str) -> Any:
         """Give an array method that is an operation, and keep it on the class for the next time."""
-        op = OPS.get(name)
-        if op is None or not op.method:
+        method = _method_named(name)
+        if method is None:
             raise AttributeError(f"Tensor has no attribute {name!r}")
-        setattr(NumpyLike, name, _method(op))
+        setattr(NumpyLike, name, method)
         return getattr(self, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *(n for n, op in OPS.items() if op.method)})
+        names = {n for n in (*OPS, *(f.__name__ for f in PLAIN)) if _method_named(n) is not None}
+        return sorted({*super().__dir__(), *names})
 
     # -- operators and methods whose call differs from the function's ------------------------------------------------
 
@@ -84,7 +98,10 @@ class NumpyLike(Node):
     __mul__, __rmul__ = binary(ew.multiply)
     __truediv__, __rtruediv__ = binary(ew.divide)
     __matmul__, __rmatmul__ = binary(linalg.matmul)
-    _power, __rpow__ = binary(ew.power)
+    __rpow__ = binary(ew.power)[1]
+    __floordiv__, __rfloordiv__ = _named("floor_divide")
+    __mod__, __rmod__ = _named("remainder")
+    __divmod__, __rdivmod__ = _named("divmod")
     __neg__ = unary(ew.negative)
     __pos__ = unary(ew.positive)
     __abs__ = unary(ew.absolute)
@@ -95,7 +112,20 @@ class NumpyLike(Node):
             op = _POWERS.get(b)
             if op is not None and (b == 2 or self.dtype.kind == "f"):
                 return apply(op, (self,))
-        return self._power(b)
+        return apply(ew.power, (self, b)) if isinstance(b, OPERANDS) else NotImplemented
+
+    def _in_place(self, op: Op, b: Any) -> Any:
+        """Write to a leaf in place under ``no_grad``, as in ``w -= rate * w.grad``; elsewhere a new tensor is made."""
+        if self.op is None and self._tracked and not is_grad_enabled():
+            a = self._own()
+            a[...] = op.fn(a, value(b))
+            return self
+        return apply(op, (self, b)) if isinstance(b, OPERANDS) else NotImplemented
+
+    __iadd__ = lambda a, b: a._in_place(ew.add, b)  # noqa: E731
+    __isub__ = lambda a, b: a._in_place(ew.subtract, b)  # noqa: E731
+    __imul__ = lambda a, b: a._in_place(ew.multiply, b)  # noqa: E731
+    __itruediv__ = lambda a, b: a._in_place(ew.divide, b)  # noqa: E731
 
     __lt__ = lambda a, b: _compare(np.less, a, b)  # noqa: E731
     __le__ = lambda a, b: _compare(np.less_equal, a, b)  # noqa: E731
@@ -106,6 +136,8 @@ class NumpyLike(Node):
 
     def __getitem__(self, index: Any) -> Any:
         return apply(shape.getitem, (self,), {"index": shape.as_index(index)})
+
+    real = property(lambda self: self, doc="Itself: the elements are real.")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError("Tensor: item assignment cannot record; write to t.data[...] on purpose, outside the graph")
@@ -150,10 +182,22 @@ def value(x: Any) -> Any:
     return x._data if isinstance(x, Node) else x
 
 
-def _method(op: Op) -> Callable[..., Any]:
-    if op.family == "elementwise" and op.arity == 1:
-        return unary(op)
+def _method_named(name: str) -> Callable[..., Any] | None:
+    """Give the array method of that name: an operation, or a plain function such as argmax."""
+    op = OPS.get(name)
+    if op is not None and op.method:
+        return unary(op) if op.family == "elementwise" and op.arity == 1 else _method(op)
+    function = getattr(np, name, None)
+    if function not in PLAIN or not hasattr(ndarray, name):
+        return None
 
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return _plain(function, (self, *args), kwargs)
+
+    return method
+
+
+def _method(op: Op) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return apply(op, *op.bind(self, *args, **kwargs))
 

@@ -160,7 +160,7 @@ def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]
                 return apply(op, (a, b))
             w = b
         else:
-            return apply(op, (a, b)) if isinstance(b, _OPERANDS) else NotImplemented
+            return apply(op, (a, b)) if isinstance(b, OPERANDS) else NotImplemented
         if a._exposed or not current()[0]:
             return apply(op, (a, b))
         v = a._data
@@ -172,12 +172,13 @@ def binary(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]
         return _recorded(y, op, (a, b), (y, v, w), NOTHING, (frame.f_code, frame.f_lasti))
 
     def reflected(a: Any, b: Any) -> Any:
-        return apply(op, (b, a)) if isinstance(b, _OPERANDS) else NotImplemented
+        return apply(op, (b, a)) if isinstance(b, OPERANDS) else NotImplemented
 
     return operator, reflected
 
 
-_OPERANDS = (float, int, ndarray, np.generic, list, tuple)
+#: What may stand beside a tensor in an operator.
+OPERANDS = (Node, float, int, ndarray, np.generic, list, tuple)
 
 
 def _own(v: Any) -> Any:
