@@ -146,7 +146,7 @@ MALFORMED = {
     "n = 2^32 - 1": (idx(np.arange(3), dims=(2**32 - 1, 28, 28)), "shape (4294967295, 28, 28)"),
     "product that overflows to 0": (idx(np.ones(0), dims=(2**31, 2**31, 4)), "shape (2147483648, 2147483648, 4)"),
     "product that overflows to 48": (idx(IMAGES, dims=(2**32 - 1, 2**32 - 1, 48)), "has 64 bytes"),
-    "zero and huge": (idx(np.ones(0), dims=(0, 2**32 - 1, 2**32 - 1, 2**32 - 1)), ""),
+    "zero and huge": (idx(np.ones(0), dims=(0, 2**32 - 1, 2**32 - 1, 2**32 - 1)), "which NumPy cannot hold"),
     "little-endian": (struct.pack("<I3I", 0x803, 3, 4, 4) + bytes(48), "little-endian order"),
     "little-endian sizes": (struct.pack(">I", 0x803) + struct.pack("<3I", 3, 4, 4) + bytes(48), "(50331648, "),
     "first byte": (b"\1" + GOOD[1:], "starts with the bytes 01 00 08 03"),
