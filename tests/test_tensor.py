@@ -321,6 +321,16 @@ def test_C32_through_views_of_intermediate_results():
     assert u.tolist() == [1.0, 2.0]
 
 
+def test_C32_through_a_result_that_shares_memory_with_an_operand():
+    for share in (lambda a: a[:], np.real, lambda a: a.reshape(2), lambda a: a.T):
+        s, t = Tensor([1.0, 2.0]), leaf([5.0, 6.0])
+        held = s.data
+        view = share(s)
+        z = view * t
+        held[:] = 0
+        assert grads(z, t)[0].tolist() == [1.0, 2.0]
+
+
 def test_C32_index_arrays_and_labels_are_the_graphs_own():
     t = leaf([1.0, 2.0, 3.0])
     i = np.array([0, 2])

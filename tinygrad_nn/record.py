@@ -107,7 +107,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
             y = y[0]
         if type(y) is not ndarray and not isinstance(y, np.generic):
             y = np.asarray(y)
-        return constant(y, y.base is not None)
+        return constant(y, exposed or foreign or y.base is not None)
     if exposed:
         values = [
             x._guarded() if isinstance(x, Node) and x._exposed else v for x, v in zip(inputs, values, strict=True)
