@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from io import BufferedReader
 
-FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
-def open_regular(path: FilePath, operation: str, error: type[Exception]) -> BufferedReader:
+def open_regular(path: Path, operation: str, error: type[Exception]) -> BufferedReader:
     """Open a regular file for reading in binary.
 
     A missing file, a folder, a pipe or a device (which could block or never end) raises `error`; its message starts
@@ -35,9 +35,7 @@ def open_regular(path: FilePath, operation: str, error: type[Exception]) -> Buff
     raise error(f"{operation}: {name!r} is {kind}; give the path of a file on disk")
 
 
-def write_atomically(
-    path: FilePath, parts: Iterable[bytes | memoryview], operation: str, error: type[Exception]
-) -> None:
+def write_atomically(path: Path, parts: Iterable[bytes | memoryview], operation: str, error: type[Exception]) -> None:
     """Write the `parts` one after another as the file at `path`, all of them or nothing.
 
     They go to a temporary file in the same folder, reach the disk, and only then take the place of the old file, so

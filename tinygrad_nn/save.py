@@ -13,7 +13,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from .files import FilePath, open_regular, write_atomically
+from .files import Path, open_regular, write_atomically
 
 FORMAT = "1"
 RESERVED = "tinygrad_nn."
@@ -46,7 +46,7 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be written or must not be trusted."""
 
 
-def save(model_or_state_dict: Any, path: FilePath, metadata: Mapping[str, str] | None = None) -> None:
+def save(model_or_state_dict: Any, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Save a model, or a dict from names to arrays, as a safetensors file.
 
     A model is whatever has `state_dict()`; a value is an ndarray or holds one as `.data` (a Tensor does). The path is
@@ -74,7 +74,7 @@ def save(model_or_state_dict: Any, path: FilePath, metadata: Mapping[str, str] |
     write_atomically(path, _in_fixed_order(blob), "save", CheckpointError)
 
 
-def load(path: FilePath) -> dict[str, np.ndarray]:
+def load(path: Path) -> dict[str, np.ndarray]:
     """Load the arrays of a safetensors file by name, writable and in their own dtypes.
 
     A file by `save` is checked against its checksum; any other safetensors file (PyTorch's, say) loads as well.
@@ -88,12 +88,12 @@ def load(path: FilePath) -> dict[str, np.ndarray]:
     return load_with_metadata(path)[0]
 
 
-def load_metadata(path: FilePath) -> dict[str, str]:
+def load_metadata(path: Path) -> dict[str, str]:
     """Load the metadata that `save` was given, from a file that passes every check of `load`."""
     return load_with_metadata(path)[1]
 
 
-def load_with_metadata(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def load_with_metadata(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Load arrays and metadata in one pass; errors as in `load`."""
     with open_regular(path, "load", CheckpointError) as file:
         try:

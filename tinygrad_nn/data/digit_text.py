@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from ..files import FilePath, open_regular
+from ..files import Path, open_regular
 from .error import DataError
 
 SIZE = 32
@@ -14,7 +14,7 @@ MAX_BYTES = 3 + SIZE * (SIZE + 2) + 16
 NAME = re.compile(r"([0-9])_([0-9]+)\.txt")
 
 
-def read_digit_text(path: FilePath) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+def read_digit_text(path: Path) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Return a digit drawn as text, (32, 32) uint8 of 0 and 1, or those of a folder: (images, labels).
 
     A file has 32 lines of 32 characters `0` or `1`; CR LF, a byte order mark, and empty lines at the end do no harm.

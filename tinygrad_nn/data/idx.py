@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..files import FilePath, open_regular
+from ..files import Path, open_regular
 from .arrays import Splits
 from .error import DataError
 from .images import as_input
@@ -31,7 +31,7 @@ FILES = {
 }
 
 
-def read_idx(path: FilePath) -> np.ndarray:
+def read_idx(path: Path) -> np.ndarray:
     """Return the array of an IDX file, plain or gzip (told by its content, not its name), in its own dtype and shape.
 
     The file is two zero bytes, a byte for the dtype, a byte for the number of dimensions, their sizes as big-endian
@@ -55,7 +55,7 @@ def read_idx(path: FilePath) -> np.ndarray:
     raise DataError(f"read_idx: {os.fsdecode(path)!r} {fault}")
 
 
-def mnist(folder: FilePath, flat: bool = True) -> Splits:
+def mnist(folder: Path, flat: bool = True) -> Splits:
     """Return MNIST, or a set in its form, from its four IDX files: ((X_train, y_train), (X_test, y_test)).
 
     X is float32 in [0, 1] (the bytes divided by 255), of shape (n, height * width), or (n, 1, height, width) with

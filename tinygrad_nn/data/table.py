@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..files import FilePath, open_regular
+from ..files import Path, open_regular
 from .error import DataError
 from .optional import load
 
@@ -20,7 +20,7 @@ class Table(NamedTuple):
     classes: tuple[Any, ...] | None  # what the labels 0, 1, ... stand for; None where y is the column itself
 
 
-def read_csv(path: FilePath, target: str, classify: bool | None = None) -> Table:
+def read_csv(path: Path, target: str, classify: bool | None = None) -> Table:
     """Return features X and target y of a CSV file with a header line, one row for each sample (UTF-8, commas).
 
     Every column but `target` is a feature and must hold numbers (or true and false); X is float32. A target of text
