@@ -3,7 +3,7 @@
 Unrelated to the project called tinygrad.
 """
 
-from . import op
+from . import nn, op
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, table
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .tensor import Parameter, Tensor
@@ -29,6 +29,7 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "nn",
     "no_grad",
     "op",
     "select",

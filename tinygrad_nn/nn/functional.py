@@ -1,0 +1,227 @@
+"""Functions of tensors (and of arrays, which count as constants): activations and losses. They give Tensors.
+
+Axes are called ``axis`` as in NumPy, everything else as in PyTorch. Integer inputs are promoted as NumPy does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..op import OPS
+from ..ops import activation, exponential, loss, pairwise
+from ..ops.elementwise import relu as _relu
+from ..ops.elementwise import sigmoid as _sigmoid
+from ..tensor import Tensor, apply, constant
+
+_tanh = OPS["tanh"]
+Axis = int | tuple[int, ...] | None
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "exp",
+    "log_softmax",
+    "logsigmoid",
+    "logsumexp",
+    "mse_loss",
+    "nll_loss",
+    "one_hot",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "tanh",
+]
+
+
+def relu(x: Any) -> Tensor:
+    """Give max(x, 0), with the derivative 0 at 0.
+
+    >>> relu([-1.0, 2.0])
+    Tensor([0., 2.])
+    """
+    return apply(_relu, (x,))
+
+
+def sigmoid(x: Any) -> Tensor:
+    """Give 1 / (1 + exp(-x)), which is stable for any x.
+
+    >>> sigmoid([-1000.0, 0.0])
+    Tensor([0. , 0.5])
+    """
+    return apply(_sigmoid, (x,))
+
+
+def tanh(x: Any) -> Tensor:
+    """Give the hyperbolic tangent.
+
+    >>> tanh(0.0)
+    Tensor(0.)
+    """
+    return apply(_tanh, (x,))
+
+
+def exp(x: Any) -> Tensor:
+    """Give the exponential.
+
+    >>> exp(0.0)
+    Tensor(1.)
+    """
+    return apply(exponential.exp, (x,))
+
+
+def softmax(x: Any, axis: Axis = -1) -> Tensor:
+    """Give exp(x) / sum(exp(x)) along an axis: positive numbers that add up to 1.
+
+    Any x is stable; equally infinite elements share equally.
+
+    >>> softmax([1010.0, 1010.0])
+    Tensor([0.5, 0.5])
+    """
+    return apply(activation.softmax, (x,), {"axis": axis})
+
+
+def log_softmax(x: Any, axis: Axis = -1) -> Tensor:
+    """Give log(softmax(x)) along an axis, without taking a logarithm of a rounded 0.
+
+    >>> log_softmax([0.0, 1000.0])
+    Tensor([-1000., 0.])
+    """
+    return apply(activation.log_softmax, (x,), {"axis": axis})
+
+
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Give log(sum(exp(x))) along axes (all of them by default, as in SciPy) without overflow.
+
+    >>> logsumexp([1000.0, 1000.0])
+    Tensor(1000.69314718)
+    """
+    return apply(activation.logsumexp, (x,), {"axis": axis, "keepdims": keepdims})
+
+
+def softplus(x: Any) -> Tensor:
+    """Give log(1 + exp(x)), stable for any x.
+
+    >>> softplus([-1000.0, 1000.0])
+    Tensor([ 0., 1000.])
+    """
+    return apply(activation.softplus, (x,))
+
+
+def logsigmoid(x: Any) -> Tensor:
+    """Give log(sigmoid(x)), stable for any x.
+
+    >>> logsigmoid(-1000.0)
+    Tensor(-1000.)
+    """
+    return apply(activation.logsigmoid, (x,))
+
+
+def one_hot(labels: Any, classes: int | None = None) -> Tensor:
+    """Give rows of 0 with a 1 at the label (float64), of shape labels.shape + (classes,).
+
+    ``classes`` is by default the largest label plus 1. Raises ValueError for a label outside 0 ... classes - 1.
+
+    >>> one_hot([1, 0], 3)
+    Tensor([[0., 1., 0.], [1., 0., 0.]])
+    """
+    t = np.asarray(labels.data if isinstance(labels, Tensor) else labels)
+    n = classes if classes is not None else int(t.max()) + 1 if t.size else 0
+    try:
+        loss.check_labels(t.reshape(-1), (t.size, n))
+    except (TypeError, ValueError) as e:
+        raise type(e)(f"one_hot: {e}") from None
+    return constant((t[..., None] == np.arange(n)).astype(np.float64))
+
+
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Give the cross entropy -mean(sum(target * log_softmax(logits))), from logits and stable for any of them.
+
+    ``logits`` have shape (N, C), (C,) or (N, C, ...). ``target`` holds integer labels of shape (N,), (), (N, ...), or
+    probabilities of the logits' shape. ``weight`` has one number >= 0 per class; rows with the label ``ignore_index``
+    do not count; ``label_smoothing`` mixes the target with the uniform distribution. As in PyTorch the mean over
+    labels is weighted by the labels' class weights. Raises TypeError for labels that are not integers, ValueError for a
+    label out of range, shapes that do not fit, and an empty batch.
+
+    >>> cross_entropy([[0.0, 0.0], [1000.0, 0.0]], [0, 1], reduction="none")
+    Tensor([6.93147181e-01, 1.00000000e+03])
+    """
+    if weight is None and ignore_index is None and reduction == "mean" and not label_smoothing:
+        return apply(loss.cross_entropy, (logits, target))
+    return apply(
+        loss.cross_entropy,
+        (logits, target),
+        {
+            "weight": _array(weight),
+            "ignore_index": ignore_index,
+            "reduction": reduction,
+            "label_smoothing": label_smoothing,
+        },
+    )
+
+
+def nll_loss(
+    log_probabilities: Any, target: Any, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean"
+) -> Tensor:
+    """Give the negative log-likelihood -mean(x[i, target[i]]) of integer labels, from log-probabilities.
+
+    Shapes, ``weight`` and ``ignore_index`` are as for :func:`cross_entropy`.
+
+    >>> nll_loss([[-0.5, -1.0]], [1])
+    Tensor(1.)
+    """
+    params = {"weight": _array(weight), "ignore_index": ignore_index, "reduction": reduction}
+    return apply(loss.nll_loss, (log_probabilities, target), params)
+
+
+def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """Give the mean squared error; raise ValueError where the shapes differ (nothing is broadcast).
+
+    >>> mse_loss([1.0, 2.0], [1.0, 4.0])
+    Tensor(2.)
+    """
+    return apply(pairwise.mse_loss, (x, target), {"reduction": reduction})
+
+
+def binary_cross_entropy(x: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
+    """Give -mean(target * log(x) + (1 - target) * log(1 - x)) of probabilities x.
+
+    Each logarithm is at least -100, as in PyTorch; the gradient is that of the logarithm itself. From logits,
+    :func:`binary_cross_entropy_with_logits` keeps all digits, which probabilities close to 0 and 1 have lost. Raises
+    ValueError where the shapes differ or x is not in 0 ... 1.
+
+    >>> binary_cross_entropy([0.0, 0.5], [0.0, 1.0], reduction="sum")
+    Tensor(0.69314718)
+    """
+    return apply(pairwise.binary_cross_entropy, (x, target), {"weight": _array(weight), "reduction": reduction})
+
+
+def binary_cross_entropy_with_logits(
+    x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """Give the binary cross entropy of sigmoid(x), from the logits x and stable for any of them.
+
+    ``weight`` weighs elements, ``pos_weight`` the positive class; both broadcast to x. Raises ValueError where the
+    shapes of x and target differ.
+
+    >>> binary_cross_entropy_with_logits([0.0, 1000.0], [0.0, 0.0], reduction="none")
+    Tensor([6.93147181e-01, 1.00000000e+03])
+    """
+    params = {"weight": _array(weight), "pos_weight": _array(pos_weight), "reduction": reduction}
+    return apply(pairwise.binary_cross_entropy_with_logits, (x, target), params)
+
+
+def _array(weight: Any) -> Any:
+    """Give a weight as a plain array: it is a constant of the loss."""
+    if weight is None:
+        return None
+    return np.asarray(weight.data if isinstance(weight, Tensor) else weight)

@@ -1,0 +1,195 @@
+"""Losses that compare a prediction with a target of the same shape: squared error, binary cross entropies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..op import case, general
+from .activation import floats, softplus
+from .domains import REAL
+from .elementwise import sigmoid
+from .loss import check_reduction, reduce_rows
+
+
+def pair(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
+    """Give both as arrays of floats; raise ValueError where the shapes differ or a mean is over nothing.
+
+    A target of integers or bool takes the dtype of x.
+    """
+    x, t = floats(x), np.asarray(target)
+    check_reduction(reduction)
+    if x.shape != t.shape:
+        raise ValueError(
+            f"the shapes {x.shape} and {t.shape} differ, and to stretch one would compare the wrong elements; "
+            f"reshape one of them"
+        )
+    if reduction == "mean" and not x.size:
+        raise ValueError("the mean over an empty batch is undefined; skip such a batch, or use reduction='sum'")
+    return x, t if t.dtype.kind == "f" else t.astype(x.dtype)
+
+
+def portion(shape: tuple[int, ...], reduction: str) -> float:
+    """Give what each element weighs in the reduction."""
+    n = 1
+    for length in shape:
+        n *= length
+    return 1.0 / n if reduction == "mean" else 1.0
+
+
+def total(parts: list[Any], reduction: str) -> Any:
+    """Add the tangents' parts up and reduce them (the portion is in them)."""
+    t = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+    return t if reduction == "none" else np.sum(t)
+
+
+def _mse_loss(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, Any]:
+    x, t = pair(x, target, reduction)
+    d = x - t
+    return reduce_rows(d * d, reduction, d.size), d
+
+
+def _mse_rule(g: Any, x: Any, target: Any, reduction: str, residual: Any, sign: float) -> Any:
+    d = x - target if residual is None else residual
+    return g * (sign * 2.0 * portion(x.shape, reduction)) * d
+
+
+_CASES = [case((3, 4), (3, 4)), case((5,), (5,), reduction="sum"), case((2, 3), (2, 3), reduction="none")]
+mse_loss = general(
+    _mse_loss,
+    lambda g, y, x, target, reduction="mean", residual=None: _mse_rule(g, x, target, reduction, residual, 1.0),
+    lambda g, y, x, target, reduction="mean", residual=None: _mse_rule(g, x, target, reduction, residual, -1.0),
+    jvp=lambda ts, y, x, target, reduction="mean": total(
+        [_mse_rule(t, x, target, reduction, None, s) for t, s in zip(ts, (1.0, -1.0), strict=True) if t is not None],
+        reduction,
+    ),
+    name="mse_loss",
+    residual=True,
+    formula="mean((x - target)**2)",
+    cases=_CASES,
+)
+
+
+def _spread(weight: Any, shape: tuple[int, ...], who: str) -> Any:
+    if weight is None:
+        return None
+    w = np.asarray(weight)
+    if w.dtype.kind not in "fiu":
+        raise TypeError(f"{who} must hold numbers, got dtype {w.dtype}")
+    if np.broadcast_shapes(w.shape, shape) != shape:
+        raise ValueError(f"{who} of shape {w.shape} does not broadcast to the input's shape {shape}")
+    return w
+
+
+def _scaled(rows: Any, weight: Any) -> Any:
+    return rows if weight is None else rows * np.asarray(weight, rows.dtype)
+
+
+def _shares(target: Any, pos_weight: Any) -> tuple[Any, Any]:
+    """Give what the negative and the positive class of each element weigh."""
+    return 1.0 - target, target if pos_weight is None else target * np.asarray(pos_weight, target.dtype)
+
+
+def _times(weight: Any, value: Any) -> Any:
+    """Give the product, with 0 for the weight 0 of something infinite."""
+    return np.where(weight == 0.0, 0.0, weight * value)
+
+
+def _binary_logits(
+    x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
+) -> tuple[Any, Any]:
+    x, t = pair(x, target, reduction)
+    a, b = _shares(t, _spread(pos_weight, x.shape, "pos_weight"))
+    low, high = np.minimum(x, 0.0), np.maximum(x, 0.0)
+    e = np.exp(low - high)
+    with np.errstate(invalid="ignore"):
+        rows = a * high - b * low + (a + b) * np.log1p(e)
+    if np.isnan(rows).any():
+        with np.errstate(invalid="ignore"):
+            rows = _times(a, high) - _times(b, low) + (a + b) * np.log1p(e)
+    w = _spread(weight, x.shape, "weight")
+    # (1 - t) sigmoid(x) - t sigmoid(-x): sigmoid(x) - t would have no digits left where both are close to 1.
+    d = (a * np.exp(low) - b * np.exp(-high)) / (1.0 + e)
+    p = portion(x.shape, reduction)
+    return reduce_rows(_scaled(rows, w), reduction, x.size), _scaled(d, w) if p == 1.0 else _scaled(d, w) * p
+
+
+def _binary_logits_slopes(x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> tuple[Any, Any]:
+    a, b = _shares(target, pos_weight)
+    p = portion(x.shape, reduction)
+    by_x = _scaled(a * sigmoid(x) - b * sigmoid(-x), weight) * p
+    positive = softplus(-x) if pos_weight is None else softplus(-x) * np.asarray(pos_weight, x.dtype)
+    return by_x, _scaled(positive - softplus(x), weight) * p
+
+
+binary_cross_entropy_with_logits = general(
+    _binary_logits,
+    lambda g, y, x, target, weight=None, pos_weight=None, reduction="mean", residual=None: (
+        g * (_binary_logits_slopes(x, target, weight, pos_weight, reduction)[0] if residual is None else residual)
+    ),
+    lambda g, y, x, target, weight=None, pos_weight=None, reduction="mean", residual=None: (
+        g * _binary_logits_slopes(x, target, weight, pos_weight, reduction)[1]
+    ),
+    jvp=lambda ts, y, x, target, weight=None, pos_weight=None, reduction="mean": total(
+        [
+            t * d
+            for t, d in zip(ts, _binary_logits_slopes(x, target, weight, pos_weight, reduction), strict=True)
+            if t is not None
+        ],
+        reduction,
+    ),
+    name="binary_cross_entropy_with_logits",
+    residual=True,
+    formula="mean(softplus(x) - x * target)",
+    domain=(REAL, (0.0, 1.0)),
+    cases=[
+        *_CASES,
+        case((3, 4), (3, 4), pos_weight=np.array([2.0, 1.0, 0.5, 3.0])),
+        case((3, 4), (3, 4), weight=np.array([[2.0], [1.0], [0.5]]), pos_weight=3.0, reduction="none"),
+    ],
+)
+
+
+def _binary(x: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
+    x, t = pair(x, target, reduction)
+    outside = (x < 0.0) | (x > 1.0)
+    if outside.any():
+        where = tuple(np.argwhere(outside)[0].tolist())
+        raise ValueError(
+            f"{x[where]} at position {where[0] if len(where) == 1 else where} is not a probability; apply a sigmoid "
+            f"first or, better, use binary_cross_entropy_with_logits"
+        )
+    a, b = _logarithms(x)
+    return reduce_rows(_scaled(-(t * a + (1.0 - t) * b), _spread(weight, x.shape, "weight")), reduction, x.size)
+
+
+def _logarithms(p: Any) -> tuple[Any, Any]:
+    """Give log(p) and log(1 - p), neither below -100: PyTorch's limit."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), -100.0), np.maximum(np.log1p(-p), -100.0)
+
+
+def _binary_slopes(p: Any, target: Any, weight: Any, reduction: str) -> tuple[Any, Any]:
+    # The slope of the logarithm itself and not of its limit: after a sigmoid, p (1 - p) makes it finite again.
+    tiny = float(np.finfo(p.dtype).tiny)
+    n = portion(p.shape, reduction)
+    by_p = (1.0 - target) / np.maximum(1.0 - p, tiny) - target / np.maximum(p, tiny)
+    a, b = _logarithms(p)
+    return _scaled(by_p, weight) * n, _scaled(b - a, weight) * n
+
+
+binary_cross_entropy = general(
+    _binary,
+    lambda g, y, x, target, weight=None, reduction="mean": g * _binary_slopes(x, target, weight, reduction)[0],
+    lambda g, y, x, target, weight=None, reduction="mean": g * _binary_slopes(x, target, weight, reduction)[1],
+    jvp=lambda ts, y, x, target, weight=None, reduction="mean": total(
+        [t * d for t, d in zip(ts, _binary_slopes(x, target, weight, reduction), strict=True) if t is not None],
+        reduction,
+    ),
+    name="binary_cross_entropy",
+    formula="-mean(target * log(x) + (1 - target) * log(1 - x))",
+    domain=((0.0, 1.0), (0.0, 1.0)),
+    kinks="each logarithm is at least -100, its slope goes on as if it were not",
+    cases=[*_CASES, case((3, 4), (3, 4), weight=np.array([2.0, 1.0, 0.5, 3.0]))],
+)
