@@ -3,15 +3,20 @@
 Unrelated to the project called tinygrad.
 """
 
-from . import nn, op
+from . import data, nn, op
+from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, table
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .save import CheckpointError, load, save
 from .tensor import Parameter, Tensor
 from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, select, value_and_grad, vjp
-from .walk import GraphFreedError
+from .walk import ChangedError, GraphFreedError
 
 __version__ = "0.1.0"
 __all__ = [
+    "ChangedError",
+    "CheckpointError",
+    "DataError",
     "Drawing",
     "DrawingError",
     "GraphFreedError",
@@ -20,6 +25,7 @@ __all__ = [
     "RendererNotFound",
     "Tensor",
     "checkpoint",
+    "data",
     "draw",
     "enable_grad",
     "grad",
@@ -29,9 +35,11 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "load",
     "nn",
     "no_grad",
     "op",
+    "save",
     "select",
     "set_grad_enabled",
     "table",
