@@ -149,23 +149,38 @@ def _check_divisor(divisor: Any) -> None:
 def _from_labels(x: Any, t: Any, reduction: str) -> tuple[Any, Any]:
     """Give the loss and its gradient for plain labels, which needs no array of one-hot rows."""
     axis = class_axis(x.shape)
-    columns = (x.T if axis == x.ndim - 1 else np.moveaxis(x, axis, 0)).reshape(x.shape[axis], -1)
-    if len(columns) < SHORT:
+    classes = x.shape[axis]
+    columns = x.T if x.ndim == 2 else np.moveaxis(x, axis, 0).reshape(classes, -1)
+    if classes < SHORT:
         columns = np.ascontiguousarray(columns)
     n = columns.shape[1]
-    z, _ = shifted(columns, 0)
     own = (t.reshape(-1), np.arange(n))
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = columns - np.maximum.reduce(columns, axis=0)
     picked = z[own]
     e = np.exp(z, out=z)
     s = np.add.reduce(e, axis=0)
-    rows = np.log(s) - picked
-    y = reduce_rows(rows if reduction != "none" else rows.reshape(t.shape), reduction, n)
-    share = 1.0 / n if reduction == "mean" else 1.0
-    e *= share / s
-    e[own] -= share
-    if x.ndim > 2:
-        return y, np.moveaxis(e.reshape(x.shape[axis], *t.shape), 0, axis)
-    return y, e.T if axis else e.reshape(x.shape)
+    rows = np.log(s)
+    rows -= picked
+    y = np.add.reduce(rows)
+    if y != y:
+        # Infinite logits, or NaN.
+        z, _ = shifted(columns, 0)
+        picked = z[own]
+        e = np.exp(z, out=z)
+        s = np.add.reduce(e, axis=0)
+        rows = np.log(s) - picked
+        y = np.add.reduce(rows)
+    if reduction == "mean":
+        y = y / n
+        s *= float(n)
+    e /= s
+    e[own] -= 1.0 / n if reduction == "mean" else 1.0
+    if reduction == "none":
+        y = rows.reshape(t.shape)
+    if x.ndim == 2:
+        return y, e.T
+    return y, np.moveaxis(e.reshape(classes, *t.shape), 0, axis)
 
 
 def _cross_entropy(
@@ -177,10 +192,14 @@ def _cross_entropy(
     label_smoothing: float = 0.0,
 ) -> tuple[Any, Any]:
     x, t = floats(x), np.asarray(target)
+    if x.dtype.itemsize < 4:
+        # Half precision has too few digits, and too small a range, to add up a batch.
+        wide = _cross_entropy(x.astype(np.float32), target, weight, ignore_index, reduction, label_smoothing)
+        return wide[0].astype(x.dtype), wide[1].astype(x.dtype)
     check_reduction(reduction)
     labels = _check_target(x, t, ignore_index)
-    if reduction == "mean":
-        _check_divisor(x.size)
+    if not x.size:
+        _check_divisor(reduction != "mean")
     if labels and weight is None and ignore_index is None and not label_smoothing:
         return _from_labels(x, t, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
