@@ -693,3 +693,14 @@ def test_memory_does_not_grow_over_steps():
     now, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert now < 50_000
+
+
+def test_assigned_data_is_copied_converted_and_contiguous():
+    w, a = leaf(np.zeros((2, 3), np.float32)), np.arange(6.0).reshape(3, 2).T
+    w.data = a
+    a[:] = 9.0
+    assert w.tolist() == [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]
+    assert w.dtype == np.float32
+    assert w.data.flags.c_contiguous
+    w.data = [[1, 2, 3], [4, 5, 6]]
+    assert w.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]

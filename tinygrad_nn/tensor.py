@@ -11,7 +11,8 @@ from numpy import ndarray
 
 from . import record, walk
 from .convert import as_array
-from .numpy_like import NumpyLike, value
+from .numpy_like import NumpyLike
+from .numpy_like import value as plain
 from .ops import shape as ops_shape
 from .record import NOTHING, apply, constant
 from .walk import SOLE, next_number
@@ -42,7 +43,7 @@ class Tensor(NumpyLike):
     name: str | None = None
 
     def __init__(self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None) -> None:
-        a = as_array(value(data), "Tensor")
+        a = as_array(plain(data), "Tensor")
         if dtype is not None:
             a = as_array(a.astype(dtype, copy=False), "Tensor")
         if requires_grad and a.dtype.kind != "f":
@@ -80,16 +81,16 @@ class Tensor(NumpyLike):
 
     @data.setter
     def data(self, value: Any) -> None:
-        a = value if type(value) is ndarray else as_array(value(value), "Tensor.data")
+        if value is self._data:  # what t.data -= ... ends with
+            return
+        a = as_array(plain(value), "Tensor.data")
         if a.shape != self._data.shape:
             raise ValueError(
                 f"{self._label()}.data: cannot assign shape {a.shape} to a tensor of shape {self._data.shape}; "
                 f"make a new Tensor for another shape"
             )
-        if a.dtype != self._data.dtype:
-            a = as_array(a, "Tensor.data").astype(self._data.dtype)
-        self._data = a
-        self._exposed = True
+        self._data = np.ascontiguousarray(a, self._data.dtype).reshape(a.shape)
+        self._exposed = False
 
     @property
     def grad(self) -> ndarray[Any, Any] | None:
@@ -280,7 +281,7 @@ def seed(t: Tensor, gradient: Any, who: str) -> Any:
                 f"{who}: the result has shape {t.shape}, not one element; sum it, or give a gradient of that shape"
             )
         return np.ones(t.shape, t.dtype) if t.ndim else t.dtype.type(1.0)
-    g = np.array(value(gradient))
+    g = np.array(plain(gradient))
     if g.shape != t.shape or g.dtype.kind not in "fiub":
         raise ValueError(f"{who}: gradient of shape {g.shape} ({g.dtype}) does not fit the result's shape {t.shape}")
     return g.astype(t.dtype, copy=False)
@@ -290,7 +291,7 @@ def _hooked(hook: Callable[..., Any], t: Tensor, g: Any) -> Any:
     new = hook(g)
     if new is None:
         return g
-    new = np.asarray(value(new))
+    new = np.asarray(plain(new))
     if new.shape != t.shape:
         raise ValueError(f"register_hook: the hook of {t._label()} gave shape {new.shape}, needed {t.shape}")
     return new.astype(t.dtype, copy=False)
