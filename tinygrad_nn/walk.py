@@ -19,7 +19,7 @@ from numpy import ndarray
 from .op import Op
 
 #: Values above this many bytes leave the skeleton that a freed graph keeps for pictures and explanations.
-KEPT_BYTES = 4096
+KEPT_BYTES = 16384
 
 next_number = count().__next__
 number_of = attrgetter("_number")
@@ -173,22 +173,35 @@ def slim(nodes: list[Node]) -> None:
     """Leave of a freed graph a skeleton for pictures and explanations: operations, shapes, small values."""
     outlines: dict[Any, Any] = {}
     for t in reversed(nodes):
-        t._inputs = tuple([outlines[x] if isinstance(x, Node) and x in outlines else _slim(x) for x in t._inputs])
+        inputs = t._inputs
+        for x in inputs:
+            if x in outlines if isinstance(x, Node) else type(x) is ndarray and x.nbytes > KEPT_BYTES:
+                t._inputs = tuple([_outlined(v, outlines) for v in inputs])
+                break
         if t._data.nbytes > KEPT_BYTES:
             outlines[t] = ghost(t)
+
+
+def _outlined(x: Any, outlines: dict[Any, Any]) -> Any:
+    if isinstance(x, Node):
+        return outlines.get(x, x)
+    return Outline(x) if type(x) is ndarray and x.nbytes > KEPT_BYTES else x
 
 
 def ghost(t: Node) -> Node:
     """Give a stand-in for a node, with the outline of its value in place of the value."""
     copy = Node()
-    for slot in Node.__slots__:
-        setattr(copy, slot, getattr(t, slot))
+    copy._cotangent = t._cotangent
     copy._data = Outline(t._data)
+    copy._exposed = False
+    copy._inputs = t._inputs
+    copy._number = t._number
+    copy._params = t._params
+    copy._saved = None
+    copy._tracked = t._tracked
+    copy._where = t._where
+    copy.op = t.op
     return copy
-
-
-def _slim(x: Any) -> Any:
-    return Outline(x) if type(x) is ndarray and x.nbytes > KEPT_BYTES else x
 
 
 def reverse(
