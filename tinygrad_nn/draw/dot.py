@@ -2,158 +2,208 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import graphviz
 
+from .derivative import Backward, edge_words, needs_gradient
 from .labels import field, label, tooltip
 from .legend import add_legend
-from .style import Theme, clip
-from .summary import Summary
-from .trace import Record, is_symmetric, where_text
-from .view import Item, View
+from .look import Look
+from .rows import Words, has_fields
+from .style import clip
+from .trace import where_text
+from .view import Edge, Item, View
 
 # The side of a node on which edges come in.
 _ENTRY = {"TB": "n", "BT": "s", "LR": "w", "RL": "e"}
-MANY = 16
-"""An operation of more inputs than this has no field for each."""
+_LEAVES = ("parameter", "constant")
 
 
-def build(view: View, theme: Theme, rankdir: str, title: str) -> graphviz.Digraph:
+def build(view: View, words: Words, look: Look) -> graphviz.Digraph:
     """Give the DOT graph of a view: the same graph gives the same text."""
+    theme = look.theme
+    font = {"fontname": theme.font, "fontcolor": theme.ink}
     dot = graphviz.Digraph(
         "graph",
         graph_attr={
-            "rankdir": rankdir,
+            "rankdir": look.rankdir,
             "bgcolor": theme.background,
-            "fontcolor": theme.ink,
-            "fontname": theme.font,
             "fontsize": "10",
             "ranksep": "0.35",
             "nodesep": "0.25",
             "tooltip": " ",
+            **font,
         },
         node_attr={
             "shape": "record",
             "style": "filled",
-            "fontname": theme.font,
             "fontsize": "10",
-            "fontcolor": theme.ink,
             "color": theme.line,
             "fillcolor": theme.operation,
             "height": "0.2",
             "margin": "0.1,0.03",
+            **font,
         },
-        edge_attr={
-            "color": theme.line,
-            "fontcolor": theme.ink,
-            "fontname": theme.font,
-            "fontsize": "9",
-            "arrowsize": "0.7",
-        },
+        edge_attr={"color": theme.line, "fontsize": "9", "arrowsize": "0.7", **font},
     )
-    if title:
-        dot.attr(label=label(title), labelloc="t")
-    records = view.trace.records
-    roots = set(view.trace.roots)
+    if look.title:
+        dot.attr(label=label(look.title), labelloc="t")
     kinds: set[str] = set()
+    frames = {id: graphviz.Digraph(f"cluster_{id}") for id in view.boxes}
+    used = _used(view)
     for item in view.items:
-        if item.text:
-            kinds.add("gap")
-            dot.node(item.id, label(item.text), shape="note", style="dashed,filled", fillcolor=theme.gap)
-            continue
-        r = records[item.members[0]]
-        kinds.update({r.kind, "result"} if r.index in roots else {r.kind})
-        _node(dot, item, r, theme, r.index in roots, view.trace.freed)
+        target = frames[item.box] if item.box is not None else dot
+        kinds.update(_node(target, item, view, words, look))
+    # A box is made before the boxes in it: from the last to the first, each is complete when it goes into its parent.
+    for id in reversed([id for id in view.boxes if id in used]):
+        box = view.boxes[id]
+        style = "rounded,dashed" if box.kind == "loop" else "rounded"
+        kinds.add(box.kind)
+        frames[id].attr(
+            label=label(clip(box.title, 70)), style=style, color=theme.line, labeljust="l", margin="8", tooltip=" "
+        )
+        (frames[box.parent] if box.parent is not None else dot).subgraph(frames[id])
     for id, source in view.ghosts:
         kinds.add("ghost")
-        r = records[source]
-        dot.node(id, label(clip(f"{r.name or r.kind} (#{r.index})")), shape="ellipse", style="dashed,filled",
-                 fillcolor=theme.fill(r.kind))  # fmt: skip
+        r = view.trace.records[source]
+        dot.node(
+            id,
+            label(clip(f"{r.name or r.kind} (#{r.index})")),
+            shape="ellipse",
+            style="dashed,filled",
+            fillcolor=theme.fill(r.kind),
+            tooltip=" ",
+        )
+    items = {item.id: item for item in view.items}
     for e in view.edges:
-        head = f"{e.head}:i{e.operand}:{_ENTRY[rankdir]}" if e.port and has_fields(records[e.target]) else e.head
-        text = f"×{e.count:,}" if e.count > 1 else ""
-        dot.edge(e.tail, head, label=label(text) if text else None)
-    add_legend(dot, kinds, theme, rankdir)
+        kinds.update(_edges(dot, e, items[e.head], view, words.back, look))
+    for above, leaf in _below(view, items):
+        dot.edge(above, leaf, style="invis")
+    for item in view.items:
+        cut_from = view.record(item).detached if item.single else None
+        if cut_from is not None and f"n{cut_from}" in items:
+            kinds.add("detached")
+            dot.edge(f"n{cut_from}", item.id, style="dotted", arrowhead="none", label="detach")
+    add_legend(dot, kinds, look)
     return dot
 
 
-def has_fields(r: Record) -> bool:
-    """Tell whether each input of an operation has a field of its own: for its order or a constant."""
-    n = len(r.operands)
-    if r.op is None or n > MANY:
-        return False
-    if any(o.constant is not None for o in r.operands):
-        return True
-    return n > 1 and not is_symmetric(r.op)
+def _below(view: View, items: Mapping[str, Item]) -> list[tuple[str, str]]:
+    """Give pairs (step before a module, leaf of that module): with the leaf below the step, modules stand in a column.
+
+    Otherwise the leaves start beside the module before, and the frames go down like stairs.
+    """
+    entry: dict[str, str] = {}
+    for e in view.edges:
+        tail, box = items.get(e.tail), items[e.head].box
+        if tail is not None and box is not None and tail.kind in ("operation", "module") and not e.carried:
+            outside = _chain(view, tail.box)
+            while box is not None and box not in outside:
+                entry.setdefault(box, tail.id)
+                box = view.boxes[box].parent
+    pairs = []
+    for item in view.items:
+        if item.kind in _LEAVES:
+            above = next((entry[box] for box in _chain(view, item.box) if box in entry), None)
+            if above is not None:
+                pairs.append((above, item.id))
+    return pairs
 
 
-def _node(dot: graphviz.Digraph, item: Item, r: Record, theme: Theme, root: bool, freed: bool) -> None:
-    fields = [head_text(r, root)]
-    fields.append(value_text(r.value))
-    if r.grad is not None:
-        fields.append(grad_text(r.grad))
-    if r.notes:
-        fields.append("\n".join(r.notes))
-    parts = [field(text) for text in fields]
-    ports = ""
-    if has_fields(r):
-        names = side_names(r)
-        inputs = [f"<i{k}> {field(operand_text(names[k], o.constant))}" for k, o in enumerate(r.operands)]
-        ports = f"{{{'|'.join(inputs)}}}"
-    extra: dict[str, Any] = {}
-    if r.kind != "operation":
-        extra["fillcolor"] = theme.fill(r.kind)
-        extra["style"] = "rounded,filled,bold" if r.kind == "parameter" else "rounded,dashed,filled"
-    elif root:
-        extra.update(fillcolor=theme.result, penwidth="2.5")
-    if r.where is not None:
-        extra["tooltip"] = tooltip(where_text(r.where))
-    else:
-        extra["tooltip"] = tooltip(fields[0])
+def _chain(view: View, box: str | None) -> list[str]:
+    """Give a box and those around it, innermost first."""
+    chain = []
+    while box is not None:
+        chain.append(box)
+        box = view.boxes[box].parent
+    return chain
+
+
+def _used(view: View) -> set[str]:
+    used: set[str] = set()
+    for item in view.items:
+        used.update(_chain(view, item.box))
+    return used
+
+
+def _node(dot: graphviz.Digraph, item: Item, view: View, words: Words, look: Look) -> set[str]:
+    """Add the node of an item, and give what the legend is to explain."""
+    theme = look.theme
+    said = words.node(item)
+    if item.kind == "gap":
+        text = "\n".join([said.head, *said.fields])
+        dot.node(item.id, label(text), shape="note", style="dashed,filled", fillcolor=theme.gap, tooltip=" ")
+        return {"gap"}
+    kinds = {"folded" if item.kind == "module" else item.kind}
+    r = view.record(item)
+    extra: dict[str, Any] = {"tooltip": tooltip(where_text(r.where) if r.where is not None else said.head)}
+    if item.kind in _LEAVES:
+        extra["fillcolor"] = theme.fill(item.kind)
+        extra["style"] = "rounded,filled,bold" if item.kind == "parameter" else "rounded,dashed,filled"
+    elif item.kind == "module":
+        extra.update(fillcolor=theme.module, style="rounded,filled", penwidth="1.5")
+    if any(m in view.trace.roots for m in item.members):
+        kinds.add("result")
+        extra["penwidth"] = "2.5"
+        if item.kind == "operation":
+            extra["fillcolor"] = theme.result
+    color = look.scale.color(item.id) if look.scale is not None else None
+    if color is not None:
+        extra["fillcolor"] = color
+    if any(text.startswith("grad") for text in said.fields):
+        kinds.add("grad")
+    dot.node(item.id, graphviz.nohtml(_record(said.ports, [said.head, *said.fields], look.rankdir)), **extra)
+    return kinds
+
+
+def _record(ports: list[str], fields: list[str], rankdir: str) -> str:
     # Each pair of braces turns the direction of the fields; the inputs stand where the edges come in.
-    rankdir = dot.graph_attr["rankdir"]
-    body = "|".join(parts)
-    if rankdir in ("LR", "RL"):
-        inside = [ports, f"{{{body}}}"] if rankdir == "LR" else [f"{{{body}}}", ports]
-        text = f"{{{'|'.join([part for part in inside if part])}}}" if ports else body
-    else:
-        inside = [ports, body] if rankdir == "TB" else [body, ports]
-        text = f"{{{'|'.join([part for part in inside if part])}}}"
-    dot.node(item.id, graphviz.nohtml(text), **extra)
+    body = "|".join([field(text) for text in fields])
+    inputs = "|".join([f"<i{k}> {field(text)}" for k, text in enumerate(ports)])
+    if not inputs:
+        return body if rankdir in ("LR", "RL") else f"{{{body}}}"
+    if rankdir == "LR":
+        return f"{{{{{inputs}}}|{{{body}}}}}"
+    if rankdir == "RL":
+        return f"{{{{{body}}}|{{{inputs}}}}}"
+    return f"{{{{{inputs}}}|{body}}}" if rankdir == "TB" else f"{{{body}|{{{inputs}}}}}"
 
 
-def side_names(r: Record) -> list[str]:
-    """Name the inputs of an operation: as its rule does where that is a word, by their side or place otherwise."""
-    names = [o.name for o in r.operands]
-    if all(len(name) > 1 for name in names):
-        return names
-    if len(names) == 2:
-        return ["left", "right"]
-    return [str(k + 1) if len(name) == 1 else name for k, name in enumerate(names)]
-
-
-def head_text(r: Record, root: bool) -> str:
-    """Write the first line of a node: its number, name and operation."""
-    what = r.title if r.kind == "operation" else r.kind
-    text = f"{clip(r.name)} = {what}" if r.name and r.kind == "operation" else f"{clip(r.name)}" if r.name else what
-    return f"#{r.index} {clip(text, 70)}" + ("  (result)" if root else "")
-
-
-def value_text(value: Summary) -> str:
-    """Write shape, dtype and value of a node; a value that a backward pass has freed is said to be so."""
-    return f"{value.type}\n{value.text or 'value freed'}"
-
-
-def grad_text(grad: Summary) -> str:
-    """Write a gradient."""
-    return f"grad {grad.text}" if "\n" not in grad.text else f"grad\n{grad.text}"
-
-
-def operand_text(name: str, constant: Summary | None) -> str:
-    """Write the field of an input: its name in the operation's rule, and its value where it is a constant."""
-    if constant is None:
-        return name
-    if constant.shape == ():
-        return f"{name} = {constant.text}"
-    return f"{name} = {constant.type}\n{constant.text}"
+def _edges(dot: graphviz.Digraph, e: Edge, head: Item, view: View, back: Backward | None, look: Look) -> set[str]:
+    """Add an edge for the value, for the gradient, or for both, and give what the legend is to explain."""
+    r = view.trace.records[e.target]
+    end = f"{e.head}:i{e.operand}:{_ENTRY[look.rankdir]}" if head.kind == "operation" and has_fields(r) else e.head
+    flows = back is not None and needs_gradient(view.trace, e.source) and r.op is not None
+    kinds: set[str] = set()
+    extra: dict[str, Any] = {}
+    if e.carried:
+        kinds.add("carried")
+        extra = {"style": "dashed", "arrowhead": "empty"}
+        if e.tail != e.head:
+            extra["constraint"] = "false"
+    if look.direction != "backward" or not flows:
+        text = f"×{e.count:,}" if e.count > 1 and head.kind == "gap" else ""
+        if look.direction == "backward":
+            extra["style"] = "dotted"
+        kinds.add("value")
+        if view.trace.records[e.source].op is not None and not e.carried:
+            extra["weight"] = "4"  # the way through the operations is straight, the leaves stand beside it
+        dot.edge(e.tail, end, label=label(text) if text else None, **extra)
+    if flows and back is not None:
+        kinds.add("gradient")
+        text, full = ("", "") if head.kind != "operation" else edge_words(back, r, e.operand, head.single)
+        extra = {k: v for k, v in extra.items() if k in ("constraint", "style")}
+        dot.edge(
+            e.tail,
+            end,
+            label=label(text) if text else None,
+            edgetooltip=tooltip(full) if full else None,
+            labeltooltip=tooltip(full) if full else None,
+            dir="back",
+            color=look.theme.backward,
+            fontcolor=look.theme.backward,
+            **{"style": "dashed", **extra},
+        )
+    return kinds

@@ -9,16 +9,21 @@ from functools import cached_property
 from typing import Any
 
 from ..files import write_atomically
+from .choose import choose
+from .derivative import differentiate
 from .dot import build
+from .look import COLORS, DIRECTIONS, RANKDIRS, Look
 from .names import find_names
 from .render import BACKENDS, Rendered, RendererNotFound, RenderError, render
-from .style import Theme, theme_of
+from .rows import SHOWN, Words
+from .scale import make_scale
+from .style import theme_of
 from .table import Table, make_table
 from .trace import roots_of, take
-from .view import View, choose
+from .view import View
 
 MAX_NODES = 200
-RANKDIRS = ("TB", "LR", "BT", "RL")
+"""Above this a picture is folded, then cut."""
 
 
 class DrawingError(OSError):
@@ -46,12 +51,12 @@ class Drawing:
     shows itself. ``backend`` says which renderer drew it ("dot" or "pygraphviz"; None before).
     """
 
-    def __init__(self, view: View, theme: Theme, rankdir: str, title: str, backend: str | None, timeout: float) -> None:
+    def __init__(self, view: View, words: Words, look: Look, backend: str | None, timeout: float) -> None:
         self._view = view
         self._chosen = backend
         self._timeout = timeout
         self._rendered: dict[str, Rendered] = {}
-        self.source: str = build(view, theme, rankdir, title).source
+        self.source: str = build(view, words, look).source
         """The graph in Graphviz's DOT language."""
 
     @property
@@ -137,8 +142,13 @@ FORMATS = ("svg", "png", "pdf", "dot")
 def draw(
     y: Any,
     *,
+    direction: str = "forward",
     names: Any = None,
+    depth: int | None = None,
+    fold: bool | None = None,
     max_nodes: int = MAX_NODES,
+    color: str = "kind",
+    show: Collection[str] = (),
     theme: str = "light",
     rankdir: str = "TB",
     title: str = "",
@@ -147,11 +157,19 @@ def draw(
 ) -> Drawing:
     """Draw the graph that y was computed with: operations, shapes, values and, after ``backward``, gradients.
 
-    ``y`` is a Tensor or a list, tuple or dict of Tensors. Tensors are called by their ``name``, their path in a module,
-    or the caller's variable; ``names`` gives a module or a mapping of names to look in first. Above ``max_nodes`` only
-    the first and the last operations are drawn, and the picture says what is left out. ``theme`` is "light" or "dark",
-    ``rankdir`` the direction of the flow (TB, LR, BT, RL), ``backend`` the renderer ("dot" or "pygraphviz", None for
-    the first at hand) with ``timeout`` in seconds. TypeError for what has no graph, ValueError for unknown options.
+    ``y`` is a Tensor or a list, tuple or dict of Tensors. ``direction`` is "forward", "backward" (what flows back: on
+    each edge the local rule as a formula, and for scalars in numbers) or "both"; the gradients are worked out for the
+    picture and leave every ``grad`` alone. Tensors are called by their ``name``, their path in a module, or the
+    caller's variable; ``names`` gives a module or a mapping of names to look in first.
+
+    ``depth`` folds the calls of modules at that level to one node each; ``fold`` makes one box of a loop's rounds
+    (None: only above ``max_nodes``). What is still above ``max_nodes`` is cut to the first and the last steps, which the
+    picture says. ``color`` is "kind", "gradient" (its root mean square), "time" (each operation is run again
+    to measure it) or "bytes" (saved for the backward pass); ``show`` adds rows: "saved", "views", "where". ``theme`` is
+    "light" or "dark", ``rankdir`` the direction of the flow (TB, LR, BT, RL), ``backend`` the renderer ("dot" or
+    "pygraphviz", None for the first at hand) with ``timeout`` in seconds.
+
+    TypeError for what has no graph, ValueError for unknown options.
 
     >>> from tinygrad_nn import Tensor
     >>> a = Tensor(2.0, requires_grad=True)
@@ -159,12 +177,32 @@ def draw(
     True
     """
     roots = roots_of(y, "draw")
-    if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < 1:
-        raise ValueError(f"draw: max_nodes must be a positive whole number, got {max_nodes!r}")
-    if rankdir not in RANKDIRS:
-        raise ValueError(f"draw: unknown rankdir {rankdir!r}; choose one of {', '.join(RANKDIRS)}")
+    for name, value, choices in (
+        ("direction", direction, DIRECTIONS),
+        ("color", color, COLORS),
+        ("rankdir", rankdir, RANKDIRS),
+    ):
+        if value not in choices:
+            raise ValueError(f"draw: unknown {name} {value!r}; choose one of {', '.join(choices)}")
+    extra = (show,) if isinstance(show, str) else tuple(show)
+    for word in extra:
+        if word not in SHOWN:
+            raise ValueError(f"draw: cannot show {word!r}; choose from {', '.join(SHOWN)}")
+    _check_number("max_nodes", max_nodes, 1)
+    if depth is not None:
+        _check_number("depth", depth, 0)
     if backend is not None and backend not in BACKENDS:
         raise ValueError(f"draw: unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}, or None for any")
-    look = theme_of(theme)
+    look = Look(theme_of(theme), direction, rankdir, title, color, extra)
     trace = take(roots, find_names(1, names))
-    return Drawing(choose(trace, max_nodes), look, rankdir, title, backend, timeout)
+    view = choose(trace, max_nodes, depth, fold)
+    back = differentiate(trace) if direction != "forward" or color == "gradient" else None
+    words = Words(view, back if direction != "forward" else None, extra)
+    look.scale = make_scale(color, look.theme, view, back, words)
+    return Drawing(view, words, look, backend, timeout)
+
+
+def _check_number(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        what = "a positive whole number" if least else "a whole number from 0 on"
+        raise ValueError(f"draw: {name} must be {what}, got {value!r}")

@@ -24,6 +24,8 @@ class Names:
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[str, Node]] = {}
+        self.paths: dict[int, str] = {}
+        """The path of each module in its model, by the module's id."""
 
     def __getitem__(self, t: Node) -> str | None:
         own = getattr(t, "name", None)
@@ -108,7 +110,7 @@ def _first(values: Any) -> list[Any]:
 
 
 def _add_modules(names: Names, scopes: list[dict[str, Any]], wanted: frozenset[int] | None) -> None:
-    found: list[tuple[str, list[tuple[str, Node]]]] = []
+    found: list[tuple[str, Any, list[tuple[str, Node]]]] = []
     seen: set[int] = set()
     for variable, value in chain.from_iterable(s.items() for s in scopes):
         if isinstance(value, type) or id(value) in seen or not hasattr(type(value), "named_parameters"):
@@ -116,19 +118,29 @@ def _add_modules(names: Names, scopes: list[dict[str, Any]], wanted: frozenset[i
         seen.add(id(value))
         try:
             parameters = [(str(k), p) for k, p in value.named_parameters() if isinstance(p, Node)]
-        except Exception:  # any object of the caller's may have a method of this name that does something else
+        except Exception:  # an object of the caller's may have a method of this name that does something else
             continue
         if wanted is not None:
             parameters = [(k, p) for k, p in parameters if p._number in wanted]
-        found.append((variable, parameters))
-    found.sort(key=lambda entry: -len(entry[1]))
+        found.append((variable, value, parameters))
+    found.sort(key=lambda entry: -len(entry[2]))
     taken: set[int] = set()
     outermost = []
-    for variable, parameters in found:
+    for variable, module, parameters in found:
         # A module that is a part of another one adds nothing.
         if any(p._number not in taken for _, p in parameters):
-            outermost.append((variable, parameters))
+            outermost.append((variable, module, parameters))
             taken.update(p._number for _, p in parameters)
-    for variable, parameters in outermost:
+    for variable, module, parameters in outermost:
+        start = f"{variable}." if len(outermost) > 1 else ""
         for path, p in parameters:
-            names.add(f"{variable}.{path}" if len(outermost) > 1 else path, p)
+            names.add(f"{start}{path}", p)
+        for path, part in _modules(module):
+            names.paths.setdefault(id(part), f"{start}{path}" if path else variable)
+
+
+def _modules(module: Any) -> list[tuple[str, Any]]:
+    try:
+        return [(str(path), part) for path, part in module.named_modules()]
+    except Exception:  # as above
+        return [("", module)]

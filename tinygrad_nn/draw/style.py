@@ -17,7 +17,10 @@ class Theme:
     constant: str
     result: str
     gap: str
+    module: str
     backward: str
+    pale: str
+    strong: str
     font: str = "Helvetica,Arial,DejaVu Sans,sans-serif"
 
     def fill(self, kind: str) -> str:
@@ -35,7 +38,10 @@ THEMES = {
         constant="#f3f3f3",
         result="#d9f2dc",
         gap="#fbe9e7",
+        module="#efe6f7",
         backward="#b3261e",
+        pale="#fff8ea",
+        strong="#f5a35c",
     ),
     "dark": Theme(
         background="#16181d",
@@ -46,7 +52,10 @@ THEMES = {
         constant="#2b2d33",
         result="#1f4427",
         gap="#4a2521",
+        module="#3a2a4d",
         backward="#ff8a80",
+        pale="#2a2418",
+        strong="#9a5410",
     ),
 }
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..op import Op
 from ..walk import Node, everything
+from .calls import Call, calls_of
 from .names import Names
 from .summary import Summary, bytes_text, summarize
 
@@ -48,7 +49,13 @@ class Record:
     """Bytes that the backward pass needs from this node's operation; None in a freed graph."""
     where: tuple[str, int, str] | None
     """File, line and function that made it."""
+    calls: tuple[Call, ...] = ()
+    """The calls of modules that it was made in, outermost first."""
     notes: tuple[str, ...] = ()
+    view: bool = False
+    """Whether the value shares the memory of an input."""
+    detached: int | None = None
+    """The record whose value a constant was cut off from."""
 
 
 @dataclass(slots=True)
@@ -84,6 +91,7 @@ def take(roots: Sequence[Node], names: Names) -> Trace:
     outside = {id(t._data): name for name, t in names.others(index) if t.op is not None}
     recorded: dict[int, Any] = {}
     records: list[Record] = []
+    calls = calls_of([t._number for t in nodes], names.paths)
     freed = False
     for t in nodes:
         if t._saved is not None:
@@ -94,6 +102,8 @@ def take(roots: Sequence[Node], names: Names) -> Trace:
         itself = names.tensor(t)
         op = t.op
         notes: list[str] = []
+        view = False
+        source = None
         value = itself._data
         if op is None:
             kind = "parameter" if t._tracked else "constant"
@@ -102,8 +112,8 @@ def take(roots: Sequence[Node], names: Names) -> Trace:
                 if not _same(recorded[t._number], value):
                     notes.append("written to since: the value is the one recorded")
                 value = recorded[t._number]
-            source = made_by.get(id(t._data))
-            if not t._tracked and source is not None:
+            source = None if t._tracked else made_by.get(id(t._data))
+            if source is not None:
                 notes.append(f"detached from #{source}")
             elif not t._tracked and id(t._data) in outside:
                 notes.append(f"detached from {outside[id(t._data)]}")
@@ -112,8 +122,8 @@ def take(roots: Sequence[Node], names: Names) -> Trace:
             title = op.name + params_text(op, t._params)
             if t._saved is None:
                 freed = True
-            elif _is_view(t):
-                notes.append("view")
+            else:
+                view = _is_view(t)
         if getattr(itself, "_hooks", ()):
             notes.append("hook")
         grad = getattr(itself, "_grad", None)
@@ -132,7 +142,10 @@ def take(roots: Sequence[Node], names: Names) -> Trace:
                 None if grad is None else summarize(grad),
                 None if op is None or t._saved is None else saved_bytes(t),
                 where_of(t),
+                calls[i] if op is not None else (),
                 tuple(notes),
+                view,
+                source,
             )
         )
     return Trace(records, [index[t._number] for t in roots], freed, nodes, index)

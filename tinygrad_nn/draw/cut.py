@@ -1,0 +1,66 @@
+"""Leave out the middle of a picture that would have too many nodes, and say what was left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .view import Edge, Item, View
+
+GAP = "gap"
+
+
+def cut(view: View, limit: int) -> None:
+    """Keep the first and the last steps with the leaves that they take, and one box for the rest."""
+    shown = _ends(view, limit)
+    hidden = [item for item in view.items if item.id not in shown]
+    text = _gap_text(view, hidden, limit)
+    view.left_out = text.replace("\n", "; ")
+    view.items = [item for item in view.items if item.id in shown]
+    view.items.append(Item(GAP, "gap", sorted([m for item in hidden for m in item.members]), text=text))
+    edges: dict[tuple[str, str, int, bool], Edge] = {}
+    for n, e in enumerate(view.edges):
+        e.tail = e.tail if e.tail in shown else GAP
+        e.head = e.head if e.head in shown else GAP
+        if e.tail == e.head == GAP:
+            continue
+        cut_off = GAP in (e.tail, e.head)
+        key = (e.tail, e.head, e.operand if e.head != GAP else -1, e.carried) if cut_off else (e.tail, e.head, n, False)
+        if key in edges:
+            edges[key].count += e.count
+        else:
+            edges[key] = e
+    view.edges = list(edges.values())
+
+
+def _ends(view: View, limit: int) -> set[str]:
+    """Take steps from the end and from the beginning by turns, each with its leaves, as long as they fit."""
+    leaves: dict[str, set[str]] = {}
+    kinds = {item.id: item.kind for item in view.items}
+    for e in view.edges:
+        if kinds[e.tail] in ("parameter", "constant"):
+            leaves.setdefault(e.head, set()).add(e.tail)
+    roots = set(view.trace.roots)
+    shown = {item.id for item in view.items if not roots.isdisjoint(item.members)}
+    shown = set(sorted(shown)[:limit])
+    steps = [item.id for item in view.items if item.kind in ("operation", "module")]
+    low, high = 0, len(steps) - 1
+    late = True
+    while low <= high:
+        step = steps[high] if late else steps[low]
+        new = ({step} | leaves.get(step, set())) - shown
+        if len(shown) + len(new) > limit:
+            break
+        shown |= new
+        low, high = (low, high - 1) if late else (low + 1, high)
+        late = not late
+    return shown
+
+
+def _gap_text(view: View, hidden: list[Item], limit: int) -> str:
+    records = view.trace.records
+    members = [records[m] for item in hidden for m in (*item.members, *item.inside)]
+    kinds = Counter([r.op.name if r.op is not None else r.kind for r in members])
+    most = [f"{n:,} {name}" for name, n in sorted(kinds.items(), key=lambda kv: (-kv[1], kv[0]))[:4]]
+    if len(kinds) > 4:
+        most.append(f"{len(kinds) - 4} other kinds")
+    return f"{len(members):,} nodes left out\n{', '.join(most)}\nmax_nodes={limit} is the limit"
