@@ -4,6 +4,7 @@ Unrelated to the project called tinygrad.
 """
 
 from . import data, nn, op
+from .check import GradientError, gradcheck
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, table
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -19,6 +20,7 @@ __all__ = [
     "DataError",
     "Drawing",
     "DrawingError",
+    "GradientError",
     "GraphFreedError",
     "Parameter",
     "RenderError",
@@ -29,6 +31,7 @@ __all__ = [
     "draw",
     "enable_grad",
     "grad",
+    "gradcheck",
     "gradients",
     "hessian",
     "hvp",
