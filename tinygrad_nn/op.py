@@ -94,7 +94,9 @@ class Op:
         formula: str = "",
         register: bool = True,
     ) -> None:
-        self.name = name or fn.__name__
+        if not callable(fn):
+            raise TypeError(f"{family}: fn must be a function of arrays, got {type(fn).__name__}")
+        self.name = name or _name_of(fn)
         self.family = family
         self.fn = fn
         self.rules = tuple(rules)
@@ -111,14 +113,15 @@ class Op:
         self.__name__ = self.name
         if bind is not None:
             self.bind = bind  # type: ignore[method-assign]
-        if not callable(fn):
-            raise TypeError(f"{self.name}: fn must be a function of arrays, got {type(fn).__name__}")
-        if family != "composite" and not self.rules:
-            raise TypeError(f"{self.name}: give one derivative rule per input (None for an input without one)")
-        if register and self.name in OPS:
-            raise ValueError(f"{self.name}: an operation of this name is registered already; give name= another")
+        if family != "composite":
+            self._check_rules()
+        #: Whether the library itself declares it; only a user's own may be declared anew.
+        self.built_in = _is_ours(fn) or any(_is_ours(r) for r in self.rules)
+        if register and self.name in OPS and OPS[self.name].built_in:
+            raise ValueError(f"{self.name}: the library has an operation of this name; give name= another")
         if numpy is None:
-            numpy = (fn,) if _is_numpy(fn) else ()
+            # Another operation on a NumPy function that has one is called by its own name only.
+            numpy = (fn,) if _is_numpy(fn) and fn not in NUMPY else ()
         elif callable(numpy):
             numpy = (numpy,)
         self.numpy = tuple(numpy)
@@ -126,6 +129,32 @@ class Op:
             OPS[self.name] = self
             for f in self.numpy:
                 NUMPY[f] = self
+
+    def _check_rules(self) -> None:
+        """Raise TypeError where the rules do not fit the function: their number, or what they take."""
+        if not self.rules:
+            raise TypeError(f"{self.name}: give one derivative rule per input (None for an input without one)")
+        names = [] if self.variadic else _required(self.fn)
+        if any(name not in self.parameters for name in names[len(self.rules) :]):
+            raise TypeError(
+                f"{self.name}: the function takes {len(names)} inputs, but {len(self.rules)} rule(s) are given; "
+                f"give one per input (None for an input without a derivative)"
+            )
+        for i, rule in enumerate(self.rules):
+            if rule is None:
+                continue
+            try:
+                signature = inspect.signature(rule)
+            except (TypeError, ValueError):
+                continue
+            try:
+                signature.bind(*[None] * (2 + (1 if self.variadic else len(self.rules))))
+            except TypeError:
+                inputs = "*inputs" if self.variadic else ", ".join(f"x{k}" for k in range(len(self.rules)))
+                raise TypeError(
+                    f"{self.name}: rule {i} takes {signature}, but is called with (g, y, {inputs}): the cotangent, "
+                    f"the result, the inputs"
+                ) from None
 
     def __repr__(self) -> str:
         return f"<op {self.name} ({self.family})>"
@@ -156,11 +185,10 @@ class Op:
     def parameters(self) -> tuple[str, ...]:
         """The names of the keyword parameters that the rules know."""
         rule = next((r for r in self.rules if r is not None), self.fn)
-        names = [
-            p.name
-            for p in inspect.signature(rule).parameters.values()
-            if p.kind is p.KEYWORD_ONLY or p.default is not p.empty
-        ]
+        parameters = inspect.signature(rule).parameters.values()
+        if any(p.kind is p.VAR_KEYWORD for p in parameters):
+            parameters = inspect.signature(self.fn).parameters.values()
+        names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty]
         return tuple(n for n in names if n not in ("residual",))
 
     @cached_property
@@ -217,6 +245,21 @@ class Op:
             if rule is not None:
                 used = [a or b for a, b in zip(used, _reads(rule, n), strict=True)]
         return tuple(used)
+
+
+def _name_of(fn: Callable[..., Any]) -> str:
+    """Give a function's name, or for a lambda the first free one of lambda_1, lambda_2, ..."""
+    name = getattr(fn, "__name__", type(fn).__name__)
+    if name != "<lambda>":
+        return name
+    i = 1
+    while f"lambda_{i}" in OPS:
+        i += 1
+    return f"lambda_{i}"
+
+
+def _is_ours(f: Any) -> bool:
+    return (getattr(f, "__module__", None) or "").startswith(f"{__package__}.")
 
 
 def _required(fn: Callable[..., Any]) -> list[str]:
