@@ -131,8 +131,8 @@ class NumpyLike(Node):
     __le__ = lambda a, b: _compare(np.less_equal, a, b)  # noqa: E731
     __gt__ = lambda a, b: _compare(np.greater, a, b)  # noqa: E731
     __ge__ = lambda a, b: _compare(np.greater_equal, a, b)  # noqa: E731
-    __eq__ = lambda a, b: _compare(np.equal, a, b)  # type: ignore[assignment]  # noqa: E731
-    __ne__ = lambda a, b: _compare(np.not_equal, a, b)  # type: ignore[assignment]  # noqa: E731
+    __eq__ = lambda a, b: _compare(np.equal, a, b)  # noqa: E731
+    __ne__ = lambda a, b: _compare(np.not_equal, a, b)  # noqa: E731
 
     def __getitem__(self, index: Any) -> Any:
         return apply(shape.getitem, (self,), {"index": shape.as_index(index)})

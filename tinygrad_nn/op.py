@@ -213,7 +213,7 @@ class Op:
             if k in given:
                 raise TypeError(f"{self.name}: got two values for argument {k!r}")
             given[k] = v
-        inputs = []
+        inputs: list[Any] = []
         for name in names[:n]:
             if name not in given:
                 if defaults.get(name, inspect.Parameter.empty) is inspect.Parameter.empty:
@@ -223,7 +223,7 @@ class Op:
         params = {}
         for k, v in given.items():
             if k in self.parameters:
-                if v is not np._NoValue:  # type: ignore[attr-defined]
+                if v is not np._NoValue:
                     params[k] = v
             elif k not in defaults or v is not defaults[k]:
                 known = ", ".join(self.parameters) or "none"

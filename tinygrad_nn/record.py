@@ -23,7 +23,7 @@ from .walk import Node, next_number
 NOTHING: dict[str, Any] = {}
 
 #: The class that results have: Tensor, which sets it, so that this module need not import the layer above.
-result_class: type[Any] = Node
+result_class: Any = Node
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _ours: dict[str, bool] = {}

@@ -135,7 +135,9 @@ class Symbol:
     def reshape(self, *shape: Any) -> Symbol:
         """Print ``reshape(x, shape)``."""
         target: Any = shape[0] if len(shape) == 1 else shape
-        return np.reshape(self, target)  # type: ignore[call-overload, no-any-return]
+        reshape: Any = np.reshape
+        made: Symbol = reshape(self, target)
+        return made
 
     def astype(self, dtype: Any) -> Symbol:
         """Print ``astype(x, dtype)``."""

@@ -297,7 +297,7 @@ def _hooked(hook: Callable[..., Any], t: Tensor, g: Any) -> Any:
     return new.astype(t.dtype, copy=False)
 
 
-def _visit(t: Tensor, g: Any) -> Any:
+def _visit(t: Any, g: Any) -> Any:
     for hook in t._hooks:
         g = _hooked(hook, t, g)
     if t._retains:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,7 @@ def mlp_data(sizes: tuple[int, ...], batch: int) -> tuple[Any, Any, list[Any], l
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, sizes[0])).astype(np.float32)
     labels = rng.integers(0, sizes[-1], batch)
-    weights = [
-        (rng.normal(size=(a, b)) * np.sqrt(2 / a)).astype(np.float32) for a, b in zip(sizes, sizes[1:], strict=False)
-    ]
+    weights = [(rng.normal(size=(a, b)) * np.sqrt(2 / a)).astype(np.float32) for a, b in pairwise(sizes)]
     return x, labels, weights, [np.zeros(b, np.float32) for b in sizes[1:]]
 
 

@@ -54,5 +54,10 @@ affine = general(
     name="affine",
     analytic=True,
     formula="x @ weight.T + bias",
-    cases=[case((5, 3), (2, 3), (2,)), case((3,), (2, 3), (2,)), case((4, 5, 3), (2, 3), (2,)), case((0, 3), (2, 3), (2,))],
+    cases=[
+        case((5, 3), (2, 3), (2,)),
+        case((3,), (2, 3), (2,)),
+        case((4, 5, 3), (2, 3), (2,)),
+        case((0, 3), (2, 3), (2,)),
+    ],
 )

@@ -28,16 +28,15 @@ def select(cond: Any, x: Any, f: Callable[[Any], Any], g: Callable[[Any], Any]) 
         raise TypeError(f"select: cond has dtype {c.dtype}; give an array of bool, for example x > 0")
     x = as_tensor(x, "select")
     shape = np.broadcast_shapes(c.shape, x.shape)
-    if x.shape != shape:
-        x = np.broadcast_to(x, shape)
+    wide: Any = x if x.shape == shape else np.broadcast_to(x, shape)
     c = np.broadcast_to(c, shape)
-    return np.where(c, _branch(f, x, c, "first"), _branch(g, x, ~c, "second"))
+    return np.where(c, _branch(f, wide, c, "first"), _branch(g, wide, ~c, "second"))
 
 
 def _branch(f: Callable[[Any], Any], x: Any, lanes: Any, which: str) -> Any:
     """Evaluate one branch on its lanes and put the results in their places, zeros elsewhere."""
     mine = x[lanes]
-    y = as_tensor(f(mine), "select")
+    y: Any = as_tensor(f(mine), "select")
     if y.shape == ():
         y = np.broadcast_to(y, mine.shape)
     if y.shape != mine.shape:
