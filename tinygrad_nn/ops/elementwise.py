@@ -1,22 +1,18 @@
-"""Operations that work element by element, each with its derivative."""
+"""Arithmetic, element by element, each operation with its derivative."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..op import composite, elementwise
+from ..op import case, composite, elementwise
+from .domains import INF, POSITIVE, REAL
 
-INF = float("inf")
-REAL = (-INF, INF)
-POSITIVE = (0.0, INF)
+__all__ = ["INF", "POSITIVE", "REAL"]
 
-
-def _share(g: Any, a: Any, b: Any) -> Any:
-    """Give g where a > b, half of it at a tie, and g where a is NaN (it made the result)."""
-    return (g * ((a > b) | (a != a)) + g * ((a >= b) | (a != a))) * 0.5
-
+_NUMBERS = (int, float, bool)
 
 add = elementwise(np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, analytic=True)
 subtract = elementwise(np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, analytic=True)
@@ -31,32 +27,42 @@ square = elementwise(np.square, lambda g, y, x: g * (2.0 * x), analytic=True)
 sqrt = elementwise(
     np.sqrt, lambda g, y, x: g * 0.5 / y, analytic=True, domain=POSITIVE, kinks="infinite at 0", method=True
 )
+cbrt = elementwise(np.cbrt, lambda g, y, x: g / (3.0 * y * y), domain="nonzero", kinks="infinite at 0")
+
+
+def _slope(power: Any, a: Any, b: Any) -> Any:
+    """Give b * a**(b-1), with 0 for b = 0 also where a = 0."""
+    if type(b) in _NUMBERS:
+        return b * power(a, b - 1) if b != 0 else 0.0 * a
+    # Only where both are 0 the base is replaced: for b = 0 elsewhere the derivative of this in b must stay 1/a.
+    return b * power(np.where((a == 0) & (b == 0), 1.0, a), b - 1.0)
+
+
+def _growth(y: Any, a: Any) -> Any:
+    """Give a**b * log(a), with 0 where a = 0: the logarithm is taken of 1 there."""
+    if type(a) in _NUMBERS:
+        return y * (math.log(a) if a > 0 else 0.0 if a == 0 else math.nan)
+    return y * np.log(np.where(a == 0, 1.0, a))
+
+
 power = elementwise(
     np.power,
-    # b * a**(b-1), written so that b = 0 gives 0 also at a = 0.
-    lambda g, y, a, b: g * (b * a ** np.where(b == 0, 1.0, b - 1.0)),
-    # At a = 0 the derivative in b is 0 (b > 0): the logarithm is taken of 1 there.
-    lambda g, y, a, b: g * (y * np.log(np.where(a == 0, 1.0, a))),
+    lambda g, y, a, b: g * _slope(np.power, a, b),
+    lambda g, y, a, b: g * _growth(y, a),
     analytic=True,
     domain=(POSITIVE, REAL),
-    kinks="x**0 has derivative 0, at 0 too",
+    kinks="x**0 has derivative 0, at 0 too; 0**b has derivative 0 in b",
 )
-exp = elementwise(np.exp, lambda g, y, x: g * y, analytic=True, method=True)
-log = elementwise(np.log, lambda g, y, x: g / x, analytic=True, domain=POSITIVE, method=True)
-sin = elementwise(np.sin, lambda g, y, x: g * np.cos(x), analytic=True)
-cos = elementwise(np.cos, lambda g, y, x: -g * np.sin(x), analytic=True)
-tanh = elementwise(np.tanh, lambda g, y, x: g * (1.0 - y * y), analytic=True, method=True)
+float_power = elementwise(
+    np.float_power,
+    lambda g, y, a, b: g * _slope(np.float_power, a, b),
+    lambda g, y, a, b: g * _growth(y, a),
+    analytic=True,
+    domain=(POSITIVE, REAL),
+    kinks="x**0 has derivative 0, at 0 too; 0**b has derivative 0 in b",
+)
 absolute = elementwise(np.absolute, lambda g, y, x: g * np.sign(x), kinks="0 at 0")
-sign = elementwise(np.sign, lambda g, y, x: g * 0.0, kinks="0 everywhere")
-maximum = elementwise(
-    np.maximum, lambda g, y, a, b: _share(g, a, b), lambda g, y, a, b: _share(g, b, a), kinks="a half each at ties"
-)
-minimum = elementwise(
-    np.minimum,
-    lambda g, y, a, b: _share(g, -a, -b),
-    lambda g, y, a, b: _share(g, -b, -a),
-    kinks="a half each at ties",
-)
+fabs = elementwise(np.fabs, lambda g, y, x: g * np.sign(x), kinks="0 at 0")
 where = elementwise(
     np.where,
     None,
@@ -67,15 +73,64 @@ where = elementwise(
 )
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+def _share(g: Any, strict: Any, weak: Any) -> Any:
+    """Give g where both masks hold and half of it where one does: at a tie."""
+    return (g * strict + g * weak) * 0.5
+
+
+maximum = elementwise(
+    np.maximum,
+    # A NaN makes the result, so the cotangent goes to it.
+    lambda g, y, a, b: _share(g, (a > b) | (a != a), (a >= b) | (a != a)),
+    lambda g, y, a, b: _share(g, (b > a) | (b != b), (b >= a) | (b != b)),
+    kinks="a half each at ties",
+)
+minimum = elementwise(
+    np.minimum,
+    lambda g, y, a, b: _share(g, (a < b) | (a != a), (a <= b) | (a != a)),
+    lambda g, y, a, b: _share(g, (b < a) | (b != b), (b <= a) | (b != b)),
+    kinks="a half each at ties",
+)
+fmax = elementwise(
+    np.fmax,
+    # A NaN is passed over, so the cotangent goes to the other side.
+    lambda g, y, a, b: _share(g, (a > b) | (b != b), (a >= b) | (b != b)),
+    lambda g, y, a, b: _share(g, (b > a) | (a != a), (b >= a) | (a != a)),
+    kinks="a half each at ties",
+)
+fmin = elementwise(
+    np.fmin,
+    lambda g, y, a, b: _share(g, (a < b) | (b != b), (a <= b) | (b != b)),
+    lambda g, y, a, b: _share(g, (b < a) | (a != a), (b <= a) | (a != a)),
+    kinks="a half each at ties",
+)
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low = a_min if a_min is not None else min
     high = a_max if a_max is not None else max
     if low is not None:
         a = np.maximum(a, low)
-    return a if high is None else np.minimum(a, high)
+    if high is not None:
+        return np.minimum(a, high)
+    return a if low is not None else np.positive(a)
 
 
-clip = composite(_clip, name="clip", numpy=np.clip, kinks="a half at either bound (minimum of maximum)")
+clip = composite(
+    _clip,
+    name="clip",
+    numpy=np.clip,
+    cases=[
+        case((3, 4), -0.5, 1.1),
+        case((3, 4), (4,), 1.7),
+        case((), None, 0.4),
+        case((3,), -0.3, None),
+        case((3, 4), min=0.2),
+        case((3, 4), min=0.2, max=0.9),
+        case((3, 4), max=np.array([0.1, 0.5, 0.9, 1.4])),
+    ],
+    kinks="a half at either bound (minimum of maximum)",
+)
 
 
 def _sigmoid(x: Any) -> Any:

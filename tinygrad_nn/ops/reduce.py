@@ -1,4 +1,4 @@
-"""Reductions along axes, each with its derivative."""
+"""Sums, means and spreads along axes, each with its derivative."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..op import case, general, linear
+from ..op import case, composite, general, linear
+from .domains import INF
 
 Axis = int | tuple[int, ...] | None
 CASES = [
@@ -17,6 +18,8 @@ CASES = [
     case((5,)),
     case(()),
 ]
+_MASK = np.array([[True, False, True, True], [True, True, False, True], [False, True, True, True]])
+MASKED = [case((3, 4), where=_MASK), case((3, 4), axis=1, where=_MASK), case((3, 4), axis=0, where=_MASK[:, :1])]
 
 
 def axes_of(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -35,6 +38,13 @@ def length(shape: tuple[int, ...], axis: Axis) -> int:
     return n
 
 
+def count(shape: tuple[int, ...], axis: Axis, keepdims: bool, where: Any, dtype: Any) -> Any:
+    """Give the number of elements that a reduction with a mask puts into each one: a number without a mask."""
+    if where is True:
+        return length(shape, axis)
+    return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=keepdims, dtype=dtype)
+
+
 def keep(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool = False) -> Any:
     """Give a reduced array its reduced axes back, with length 1."""
     if keepdims or not shape:
@@ -43,52 +53,120 @@ def keep(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool = False) -> 
     return np.reshape(g, tuple([1 if i in axes else n for i, n in enumerate(shape)]))
 
 
-def spread(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
+def spread(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool, where: Any = True) -> Any:
     """Broadcast the cotangent of a sum over the axes that were summed."""
-    return np.broadcast_to(keep(g, shape, axis, keepdims), shape)
+    g = np.broadcast_to(keep(g, shape, axis, keepdims), shape)
+    return g if where is True else g * where
 
 
-sum = linear(  # noqa: A001
+sum = linear(
     np.sum,
-    lambda g, y, x, axis=None, keepdims=False: spread(g, x.shape, axis, keepdims),
-    cases=[*CASES, case((0, 3)), case((0, 3), axis=0)],
+    lambda g, y, x, axis=None, dtype=None, keepdims=False, where=True: spread(g, x.shape, axis, keepdims, where),
+    cases=[*CASES, *MASKED, case((0, 3)), case((0, 3), axis=0), case((3, 4), dtype=np.float64)],
 )
 mean = linear(
     np.mean,
-    lambda g, y, x, axis=None, keepdims=False: spread(g / length(x.shape, axis), x.shape, axis, keepdims),
-    cases=CASES,
+    lambda g, y, x, axis=None, dtype=None, keepdims=False, where=True: spread(
+        g / count(x.shape, axis, keepdims, where, y.dtype), x.shape, axis, keepdims, where
+    ),
+    cases=[*CASES, *MASKED, case((3, 4), dtype=np.float64)],
 )
 
 
-def _at_extreme(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Share the cotangent equally among the elements that equal the extreme (or, if it is NaN, among the NaNs)."""
-    top = keep(y, x.shape, axis, keepdims)
-    ties = (x == top) | ((x != x) & (top != top))
-    share = keep(g, x.shape, axis, keepdims) / np.sum(ties, axis=axis, keepdims=True, dtype=y.dtype)
-    return share * ties
+def _deviations(x: Any, axis: Axis, where: Any) -> Any:
+    d = x - np.mean(x, axis=axis, keepdims=True, where=where)
+    return d if where is True else d * where
 
 
-def _extreme_jvp(tangents: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    (t,) = tangents
-    top = keep(y, x.shape, axis, keepdims)
-    ties = (x == top) | ((x != x) & (top != top))
-    total = np.sum(t * ties, axis=axis, keepdims=keepdims)
-    return total / np.sum(ties, axis=axis, keepdims=keepdims, dtype=y.dtype)
+def _freedom(x: Any, axis: Axis, keepdims: bool, where: Any, ddof: Any, correction: Any) -> Any:
+    n = count(x.shape, axis, keepdims, where, x.dtype) - (ddof if correction is None else correction)
+    return max(n, 0) if where is True else np.maximum(n, 0)
 
 
-max = general(  # noqa: A001
-    np.max,
-    lambda g, y, x, axis=None, keepdims=False: _at_extreme(g, y, x, axis, keepdims),
-    jvp=_extreme_jvp,
-    numpy=(np.max, np.amax),
-    cases=CASES,
-    kinks="shared equally among ties",
+def _var_rule(
+    g: Any, x: Any, axis: Axis, keepdims: bool, where: Any, ddof: Any, correction: Any, root: Any = None
+) -> Any:
+    """Give 2 (x - mean) / n * g, or (x - mean) / (n root) * g for the standard deviation: 0 where the root is 0."""
+    n = _freedom(x, axis, keepdims, where, ddof, correction)
+    g = g * 2.0 / n if root is None else g / (n * np.where(root == 0, INF, root))
+    return _deviations(x, axis, where) * keep(g, x.shape, axis, keepdims)
+
+
+def _var_jvp(
+    t: Any, x: Any, axis: Axis, keepdims: bool, where: Any, ddof: Any, correction: Any, root: Any = None
+) -> Any:
+    n = _freedom(x, axis, keepdims, where, ddof, correction)
+    total = np.sum(_deviations(x, axis, where) * t, axis=axis, keepdims=keepdims)
+    return total * 2.0 / n if root is None else total / (n * np.where(root == 0, INF, root))
+
+
+_SPREAD = [
+    *CASES[:-1],
+    *MASKED,
+    case((3, 4), axis=1, ddof=1),
+    case((5,), correction=1),
+    case((2, 3, 4), axis=(1, 2), ddof=1.5, keepdims=True),
+]
+var = general(
+    np.var,
+    lambda g, y, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True, correction=None: _var_rule(
+        g, x, axis, keepdims, where, ddof, correction
+    ),
+    jvp=lambda ts, y, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True, correction=None: _var_jvp(
+        ts[0], x, axis, keepdims, where, ddof, correction
+    ),
+    cases=_SPREAD,
 )
-min = general(  # noqa: A001
-    np.min,
-    lambda g, y, x, axis=None, keepdims=False: _at_extreme(g, y, x, axis, keepdims),
-    jvp=_extreme_jvp,
-    numpy=(np.min, np.amin),
-    cases=CASES,
-    kinks="shared equally among ties",
+std = general(
+    np.std,
+    lambda g, y, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True, correction=None: _var_rule(
+        g, x, axis, keepdims, where, ddof, correction, y
+    ),
+    jvp=lambda ts, y, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True, correction=None: _var_jvp(
+        ts[0], x, axis, keepdims, where, ddof, correction, y
+    ),
+    cases=_SPREAD,
+    kinks="0 where all elements are equal",
+)
+
+
+def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    a = a if hasattr(a, "ndim") else np.asarray(a)
+    if weights is None:
+        result = np.mean(a, axis=axis, keepdims=keepdims)
+        total: Any = result.dtype.type(a.size / result.size if result.size else 0)
+    else:
+        w = weights if hasattr(weights, "ndim") else np.asarray(weights)
+        if a.shape != w.shape:
+            if axis is None:
+                raise TypeError(f"average: weights of shape {w.shape} do not fit a's shape {a.shape}; give axis=")
+            axes = axes_of(a.shape, axis)
+            if w.shape != tuple([a.shape[i] for i in axes]):
+                raise ValueError(
+                    f"average: weights of shape {w.shape} do not fit a's shape {a.shape} along axis {axis}"
+                )
+            w = np.transpose(w, sorted(range(w.ndim), key=axes.__getitem__))
+            w = np.reshape(w, tuple([n if i in axes else 1 for i, n in enumerate(a.shape)]))
+        inexact = np.result_type(a.dtype, w.dtype, *([] if a.dtype.kind == "f" else ["f8"]))
+        total = np.sum(w, axis=axis, keepdims=keepdims, dtype=inexact)
+        if np.any(total == 0.0):
+            raise ZeroDivisionError("average: the weights sum to zero, so that they cannot be normalized")
+        weighted = np.multiply(a, w)
+        result = np.sum(weighted, axis=axis, keepdims=keepdims, dtype=inexact) / total
+    if not returned:
+        return result
+    return result, np.broadcast_to(total, result.shape)
+
+
+average = composite(
+    _average,
+    name="average",
+    numpy=np.average,
+    cases=[
+        case((3, 4)),
+        case((3, 4), axis=1),
+        case((3, 4), axis=0, weights=np.array([1.0, 2.0, 0.5])),
+        case((3, 4), weights=np.arange(1.0, 13.0).reshape(3, 4), keepdims=True),
+        case((3, 4), axis=0, weights=np.array([1.0, 2.0, 0.5]), returned=True),
+    ],
 )

@@ -1,26 +1,32 @@
-"""Operations that move elements without changing them: all linear, each with its adjoint."""
+"""Operations that give the same elements in another shape, order of axes or dtype: linear, each with its adjoint."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..op import case, linear
+from ..op import case, composite, linear
+from .indexing import as_index, getitem, scatter
+from .join import concatenate, stack
 
-# ruff: noqa: E731
-
-
+__all__ = ["as_index", "concatenate", "getitem", "scatter", "stack"]
 
 reshape = linear(
     np.reshape,
     lambda g, y, x, shape=None, order="C": np.reshape(g, x.shape, order=order),
-    cases=[case((3, 4), shape=(2, 6)), case((3, 4), shape=-1), case((3, 4), shape=(6, 2), order="F"), case((), shape=1)],
+    cases=[
+        case((3, 4), shape=(2, 6)),
+        case((3, 4), shape=-1),
+        case((3, 4), shape=(6, 2), order="F"),
+        case((), shape=1),
+    ],
 )
 ravel = linear(
-    np.ravel, lambda g, y, x, order="C": np.reshape(g, x.shape, order=order), cases=[case((3, 4)), case((3, 4), order="F")]
+    np.ravel,
+    lambda g, y, x, order="C": np.reshape(g, x.shape, order=order),
+    cases=[case((3, 4)), case((3, 4), order="F"), case(())],
 )
 
 
@@ -36,7 +42,7 @@ transpose = linear(
     np.transpose,
     lambda g, y, x, axes=None: np.transpose(g, None if axes is None else _inverse(axes)),
     numpy=(np.transpose, np.permute_dims),
-    cases=[case((3, 4)), case((2, 3, 4), axes=(2, 0, 1)), case((2, 3, 4), axes=(-1, 0, 1)), case((5,))],
+    cases=[case((3, 4)), case((2, 3, 4), axes=(2, 0, 1)), case((2, 3, 4), axes=(-1, 0, 1)), case((5,)), case(())],
 )
 matrix_transpose = linear(
     np.matrix_transpose,
@@ -44,11 +50,47 @@ matrix_transpose = linear(
     numpy=(np.matrix_transpose, np.linalg.matrix_transpose),
     cases=[case((3, 4)), case((2, 3, 4))],
 )
+moveaxis = linear(
+    np.moveaxis,
+    lambda g, y, x, source=None, destination=None: np.moveaxis(g, destination, source),
+    cases=[case((2, 3, 4), source=0, destination=-1), case((2, 3, 4), source=(0, 1), destination=(2, 0))],
+)
+swapaxes = linear(
+    np.swapaxes,
+    lambda g, y, x, axis1=None, axis2=None: np.swapaxes(g, axis1, axis2),
+    cases=[case((2, 3, 4), axis1=0, axis2=-1), case((3, 4), axis1=1, axis2=0)],
+)
+
+
+def _rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    n = a.ndim
+    if not (-n <= axis < n and -n <= start <= n):
+        raise np.exceptions.AxisError(f"rollaxis: axis {axis} or start {start} is out of range for {n} axes")
+    axis, start = axis % n, start + n if start < 0 else start
+    order = [i for i in range(n) if i != axis]
+    order.insert(start - (axis < start), axis)
+    return np.transpose(a, order)
+
+
+rollaxis = composite(
+    _rollaxis,
+    name="rollaxis",
+    numpy=np.rollaxis,
+    cases=[case((2, 3, 4), 2), case((2, 3, 4), 0, start=2), case((2, 3, 4), -1, start=-2)],
+)
 broadcast_to = linear(
     np.broadcast_to,
     # The walker folds the gradient of any broadcast input back to the input's shape.
     lambda g, y, x, shape=None: g,
-    cases=[case((3,), shape=(4, 3)), case((), shape=(2, 3)), case((2, 1, 3), shape=(2, 5, 3))],
+    cases=[case((3,), shape=(4, 3)), case((), shape=(2, 3)), case((2, 1, 3), shape=(2, 5, 3)), case((1,), shape=(0,))],
+)
+broadcast_arrays = composite(
+    lambda *xs: tuple([np.broadcast_to(x, np.broadcast_shapes(*[np.shape(v) for v in xs])) for x in xs]),
+    name="broadcast_arrays",
+    numpy=np.broadcast_arrays,
+    variadic=True,
+    bind=lambda *xs: (xs, {}),
+    cases=[case((3, 1), (4,)), case((), (2, 1, 3))],
 )
 expand_dims = linear(
     np.expand_dims,
@@ -58,104 +100,39 @@ expand_dims = linear(
 squeeze = linear(
     np.squeeze,
     lambda g, y, x, axis=None: np.reshape(g, x.shape),
-    cases=[case((3, 1, 4)), case((1, 3, 1), axis=0), case((1, 1))],
+    cases=[case((3, 1, 4)), case((1, 3, 1), axis=0), case((1, 1)), case((3, 4))],
 )
 
 
-def as_index(index: Any) -> Any:
-    """Give an index with every list or tensor in it as an array."""
-    if isinstance(index, tuple):
-        return tuple([as_index(i) for i in index])
-    if index is None or index is Ellipsis or isinstance(index, (int, slice, np.integer)):
-        return index
-    if hasattr(type(index), "__read_op__"):
-        index = index.data
-    return np.asarray(index, dtype=np.intp if isinstance(index, list) and not index else None)
+def _at_least(n: int, pick: Any) -> Any:
+    def widen(*xs: Any) -> Any:
+        xs = tuple([x if hasattr(x, "ndim") else np.asanyarray(x) for x in xs])
+        out = tuple([x if x.ndim >= n else np.reshape(x, pick(x.shape)) for x in xs])
+        return out[0] if len(out) == 1 else out
+
+    return widen
 
 
-def is_basic(index: Any) -> bool:
-    """Tell whether an index selects each element at most once (no integer arrays)."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(not isinstance(i, np.ndarray) or i.dtype == bool for i in parts)
+def _three(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (1, *shape, 1) if len(shape) == 1 else (*shape, 1) if len(shape) == 2 else (1, 1, 1)
 
 
-def _scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
-    out = np.zeros_like(g, shape=shape)
-    if is_basic(index):
-        out[index] = g
-    else:
-        np.add.at(out, index, g)
-    return out
-
-
-getitem = linear(
-    lambda x, index: x[index],
-    lambda g, y, x, index=None: scatter(g, shape=x.shape, index=index),
-    name="getitem",
-    bind=lambda x, index: ((x,), {"index": as_index(index)}),
-    cases=[
-        case((3, 4), index=1),
-        case((3, 4), index=(slice(None), slice(0, 4, 2))),
-        case((3, 4), index=(None, ..., 0)),
-        case((3, 4), index=np.array([0, 0, 2, -1])),
-        case((3, 4), index=(np.array([0, 0, 2]), np.array([1, 1, 3]))),
-        case((3,), index=np.array([True, False, True])),
-        case((), index=()),
-    ],
-)
-scatter = linear(
-    _scatter,
-    lambda g, y, x, shape=None, index=None: operator.getitem(g, index),
-    name="scatter",
-    bind=lambda x, shape, index: ((x,), {"shape": shape, "index": as_index(index)}),
-    cases=[
-        case((4,), shape=(3, 4), index=1),
-        case((3,), shape=(5,), index=np.array([0, 0, 2])),
-        case((2,), shape=(3,), index=np.array([True, False, True])),
-    ],
-)
-
-
-def _pieces(g: Any, sizes: list[int], axis: int) -> list[Any]:
-    """Cut g along an axis into consecutive pieces of the given sizes."""
-    parts, start = [], 0
-    before = (slice(None),) * (axis % g.ndim)
-    for n in sizes:
-        parts.append(g[(*before, slice(start, start + n))])
-        start += n
-    return parts
-
-
-def _concatenate_adjoint(g: Any, y: Any, *xs: Any, axis: int | None = 0) -> list[Any]:
-    if axis is None:
-        return [np.reshape(p, x.shape) for p, x in zip(_pieces(g, [x.size for x in xs], 0), xs, strict=True)]
-    return _pieces(g, [x.shape[axis] for x in xs], axis)
-
-
-concatenate = linear(
-    lambda *xs, axis=0: np.concatenate(xs, axis),
-    _concatenate_adjoint,
-    name="concatenate",
-    numpy=np.concatenate,
-    variadic=True,
-    bind=lambda arrays, axis=0: (tuple(arrays), {"axis": axis}),
-    cases=[case((2, 3), (4, 3)), case((2, 3), (2, 1), (2, 0), axis=1), case((2, 3), (4,), axis=None)],
-)
-stack = linear(
-    lambda *xs, axis=0: np.stack(xs, axis),
-    lambda g, y, *xs, axis=0: [np.moveaxis(g, axis, 0)[i] for i in range(len(xs))],
-    name="stack",
-    numpy=np.stack,
-    variadic=True,
-    bind=lambda arrays, axis=0: (tuple(arrays), {"axis": axis}),
-    cases=[case((2, 3), (2, 3)), case((2, 3), (2, 3), axis=-1), case((), ())],
-)
-moveaxis = linear(
-    np.moveaxis,
-    lambda g, y, x, source=None, destination=None: np.moveaxis(g, destination, source),
-    cases=[case((2, 3, 4), source=0, destination=-1), case((2, 3, 4), source=(0, 1), destination=(2, 0))],
-)
-copy = linear(np.copy, lambda g, y, x: g, cases=[case((3, 4))])
+atleast_1d, atleast_2d, atleast_3d = [
+    composite(
+        _at_least(n, pick),
+        name=f"atleast_{n}d",
+        numpy=f,
+        variadic=True,
+        bind=lambda *xs: (xs, {}),
+        cases=[case(()), case((3,)), case((3, 4), ())],
+    )
+    for n, f, pick in (
+        (1, np.atleast_1d, lambda shape: (1,)),
+        (2, np.atleast_2d, lambda shape: (1, *shape) if shape else (1, 1)),
+        (3, np.atleast_3d, _three),
+    )
+]
+copy = linear(np.copy, lambda g, y, x, order="K": g, cases=[case((3, 4)), case((3, 4), order="F")])
 astype = linear(
     lambda x, dtype=None: x.astype(dtype),
     # The walker gives every gradient its tensor's dtype.
@@ -163,7 +140,7 @@ astype = linear(
     name="astype",
     numpy=np.astype,
     bind=lambda x, dtype, **kw: ((x,), {"dtype": np.dtype(dtype)}),
-    cases=[case((3, 4), dtype=np.float32)],
+    cases=[case((3, 4), dtype=np.dtype(np.float32))],
 )
 
 # A conversion to whole numbers or bool is a step function: its derivative is 0 wherever it exists.
@@ -172,4 +149,31 @@ cast = linear(
     None,
     name="cast",
     bind=lambda x, dtype: ((x,), {"dtype": np.dtype(dtype)}),
+    cases=[case((3, 4), dtype=np.dtype(np.int64))],
+)
+
+
+def _meshgrid(*xs: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
+    n = len(xs)
+    # With "xy" the first two axes change places.
+    place = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    sizes = [0] * n
+    for i, x in enumerate(xs):
+        sizes[place[i]] = np.size(x)
+    out = []
+    for i, x in enumerate(xs):
+        x = np.reshape(x, tuple([-1 if j == place[i] else 1 for j in range(n)]))
+        out.append(x if sparse else np.broadcast_to(x, tuple(sizes)))
+    return tuple(out)
+
+
+meshgrid = composite(
+    _meshgrid,
+    name="meshgrid",
+    numpy=np.meshgrid,
+    variadic=True,
+    bind=lambda *xs, **kw: (xs, kw),
+    cases=[case((3,), (4,)), case((3,), (4,), (2,), indexing="ij"), case((3,), (4,), sparse=True), case((3,))],
 )
