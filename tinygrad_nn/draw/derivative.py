@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..symbol import Symbol
-from ..walk import Node, fold, graph, reverse
+from ..walk import Node, Outline, fold, graph, reverse
 from .style import clip
 from .summary import Summary, short, summarize
 from .trace import Record, Trace
@@ -27,29 +27,16 @@ class Backward:
 
     trace: Trace
     cotangents: dict[int, Any] = field(default_factory=dict)
-    """By record: the complete gradient of what is drawn in that value, an array; empty for a freed graph."""
-    freed: bool = False
+    """By record: the complete gradient of what is drawn in that value, an array. A freed graph has the small ones."""
 
     def contribution(self, r: Record, k: int) -> Any:
         """Give what operation r adds to the gradient of its input k, an array, or None where that is not known."""
         g = self.cotangents.get(r.index)
-        return None if g is None else self._pull(r, k, g)
-
-    def local(self, r: Record, k: int) -> float | None:
-        """Give the local derivative of an operation of scalars, a number, or None for arrays or a freed graph."""
-        t = self.trace.nodes[r.index]
-        saved = t._saved
-        if saved is None or np.size(saved[0]) != 1 or np.size(saved[k + 1]) != 1:
+        saved = values_of(self.trace, r)
+        if g is None or saved is None:
             return None
-        slope = self._pull(r, k, np.ones_like(saved[0]))
-        return None if slope is None else float(np.asarray(slope).item())
-
-    def _pull(self, r: Record, k: int, g: Any) -> Any:
         t = self.trace.nodes[r.index]
         op: Any = t.op
-        saved = t._saved
-        if saved is None:
-            return None
         with np.errstate(all="ignore"):
             if op.variadic:
                 gx = op.rules[0](g, *saved, **t._params)[k]
@@ -61,13 +48,27 @@ class Backward:
         return gx.astype(saved[k + 1].dtype, copy=False)
 
 
+def values_of(trace: Trace, r: Record) -> tuple[Any, ...] | None:
+    """Give the result and the inputs of an operation as recorded; None where a backward pass has freed one of them."""
+    t = trace.nodes[r.index]
+    if t._saved is not None:
+        return t._saved
+    if r.index in trace.stale:
+        return None
+    values = tuple([x._data if isinstance(x, Node) else x for x in (t, *t._inputs)])
+    return None if any(isinstance(v, Outline) for v in values) else values
+
+
 def differentiate(trace: Trace) -> Backward:
-    """Walk a traced graph backwards without freeing it, without hooks, and without touching any ``grad``."""
+    """Walk a traced graph backwards without freeing it, without hooks, and without touching any ``grad``.
+
+    Of a graph that is freed already it takes the small gradients that the backward pass has left there.
+    """
     back = Backward(trace)
-    roots = [trace.nodes[i] for i in trace.roots if trace.nodes[i]._tracked and trace.nodes[i].op is not None]
+    roots = [trace.nodes[i] for i in trace.roots if trace.nodes[i]._tracked]
     nodes = graph(roots)
     if any(t._saved is None for t in nodes):
-        back.freed = True
+        _collect(back)
         return back
     seeds: dict[Any, Any] = {t: np.ones_like(t._data) for t in roots}
 
@@ -80,11 +81,24 @@ def differentiate(trace: Trace) -> Backward:
         found = reverse(nodes, seeds, retain=True, visit=visit)
     for t, g in found.items():
         back.cotangents[trace.index[t._number]] = g
-    for i in trace.roots:
-        t = trace.nodes[i]
-        if t.op is None and t._tracked:
-            back.cotangents[i] = np.ones_like(t._data)
     return back
+
+
+def _collect(back: Backward) -> None:
+    trace = back.trace
+    incoming: dict[int, list[tuple[Record, int]]] = {}
+    for r in trace.records:
+        t = trace.nodes[r.index]
+        if t._cotangent is not None:
+            back.cotangents[r.index] = t._cotangent
+        for k, o in enumerate(r.operands):
+            if o.source is not None and trace.nodes[o.source].op is None and trace.nodes[o.source]._tracked:
+                incoming.setdefault(o.source, []).append((r, k))
+    for leaf, uses in incoming.items():
+        # Not its .grad, which may hold what other backward passes have added.
+        parts = [back.contribution(r, k) for r, k in uses]
+        if all(part is not None for part in parts):
+            back.cotangents[leaf] = sum(parts[1:], parts[0])
 
 
 def needs_gradient(trace: Trace, index: int) -> bool:

@@ -163,11 +163,11 @@ def draw(
     caller's variable; ``names`` gives a module or a mapping of names to look in first.
 
     ``depth`` folds the calls of modules at that level to one node each; ``fold`` makes one box of a loop's rounds
-    (None: only above ``max_nodes``). What is still above ``max_nodes`` is cut to the first and the last steps, which the
-    picture says. ``color`` is "kind", "gradient" (its root mean square), "time" (each operation is run again
-    to measure it) or "bytes" (saved for the backward pass); ``show`` adds rows: "saved", "views", "where". ``theme`` is
-    "light" or "dark", ``rankdir`` the direction of the flow (TB, LR, BT, RL), ``backend`` the renderer ("dot" or
-    "pygraphviz", None for the first at hand) with ``timeout`` in seconds.
+    (None: only above ``max_nodes``). What is still above ``max_nodes`` is cut to the first and the last steps, and the
+    picture says what is left out. ``color`` is "kind", "gradient" (its root mean square), "time" (each operation is run
+    again to measure it) or "bytes" (saved for the backward pass); ``show`` adds rows: "saved", "views", "where".
+    ``theme`` is "light" or "dark", ``rankdir`` the direction of the flow (TB, LR, BT, RL), ``backend`` the renderer
+    ("dot" or "pygraphviz", None for the first at hand) with ``timeout`` in seconds.
 
     TypeError for what has no graph, ValueError for unknown options.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PERIODS = (4, 16, 64, 256)
+PERIODS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """The longest round that is looked for, pass by pass."""
 ROUNDS = 3
 """What repeats less often than this is left as it is."""
@@ -38,6 +38,12 @@ class Token:
 
     code: Hashable
     parts: list[Part]
+    calls: tuple[int, ...] = ()
+    """The calls of modules around its first step, outermost first."""
+    end: tuple[int, ...] = ()
+    """The calls around its last step."""
+    line: int = 0
+    """The line of the program that its first step came from."""
 
 
 def fold_tokens(tokens: list[Token]) -> list[Token]:
@@ -49,7 +55,7 @@ def fold_tokens(tokens: list[Token]) -> list[Token]:
     """
     number = 0
     for longest in PERIODS:
-        runs = find_runs([t.code for t in tokens], longest)
+        runs = find_runs([t.code for t in tokens], longest, _seams(tokens))
         folded: list[Token] = []
         at = 0
         for start, period, rounds in runs:
@@ -70,11 +76,31 @@ def _merge(tokens: Sequence[Token], period: int, rounds: int, number: int) -> To
         for k, part in enumerate(same[0].parts):
             members = [m for t in same for m in t.parts[k].members]
             parts.append(Part(members, ((number, rounds), *part.loops), part.size, part.depth))
-    return Token(code, parts)
+    return Token(code, parts, tokens[0].calls, tokens[-1].end, tokens[0].line)
 
 
-def find_runs(codes: Sequence[Hashable], longest: int) -> list[tuple[int, int, int]]:
+def _seams(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """Tell where a round may well begin: at the outermost change of modules, or the first line of a body."""
+    seams = []
+    before: tuple[int, ...] = ()
+    for t in tokens:
+        shared = 0
+        for a, b in zip(before, t.calls, strict=False):
+            if a != b:
+                break
+            shared += 1
+        seams.append((shared, t.line))
+        before = t.end
+    return seams
+
+
+def find_runs(
+    codes: Sequence[Hashable], longest: int, seams: Sequence[tuple[int, int]] = ()
+) -> list[tuple[int, int, int]]:
     """Give the repetitions (start, period, rounds) that save most and do not overlap, in order.
+
+    Where the rounds could begin at one of several places, they begin at the one with the smallest of ``seams``, or as
+    late as they can: the last round of a loop is whole, and the first one often starts from something else.
 
     >>> find_runs("xababababy", 4)
     [(1, 2, 4)]
@@ -89,8 +115,8 @@ def find_runs(codes: Sequence[Hashable], longest: int) -> list[tuple[int, int, i
         for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             rounds = (end - start) // p + 1
             if rounds >= ROUNDS:
-                # The last round of a loop is whole; the first one often starts from something else.
-                found.append(((rounds - 1) * p, p, start + (end - start) % p, rounds))
+                places = range(start + (end - start) % p, start - 1, -1)
+                found.append(((rounds - 1) * p, p, min(places, key=lambda i: seams[i]) if seams else places[0], rounds))
     found.sort(key=lambda run: (-run[0], run[1], run[2]))
     free = np.ones(n, dtype=bool)
     taken = []

@@ -22,11 +22,13 @@ def tokens_of(trace: Trace, depth: int | None) -> list[Token]:
         place[r.index] = len(place)
         code = _code(r, trace, place)
         if depth is None or len(r.calls) <= depth:
-            tokens.append(Token(code, [Part([r.index])]))
+            calls = tuple([c.number for c in r.calls])
+            tokens.append(Token(code, [Part([r.index])], calls, calls, r.where[1] if r.where is not None else 0))
             continue
         call = r.calls[depth]
         if call.number not in folded:
-            token = Token(None, [Part([], depth=depth)])
+            around = tuple([c.number for c in r.calls[: depth + 1]])
+            token = Token(None, [Part([], depth=depth)], around, around)
             tokens.append(token)
             folded[call.number] = token, [call.kind]
         token, codes = folded[call.number]

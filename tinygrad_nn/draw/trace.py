@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..op import Op
-from ..walk import Node, everything
+from ..walk import Node, Outline, everything
 from .calls import Call, calls_of
 from .names import Names
 from .summary import Summary, bytes_text, summarize
 
+STALE = "maybe written to since: an operation on it gives another value now"
 SYMMETRY_SAMPLES = (np.array([0.3, 1.7, 2.0]), np.array([1.1, 0.6, 2.0]))
 
 
@@ -67,6 +68,9 @@ class Trace:
     freed: bool
     nodes: list[Node] = field(repr=False)
     index: dict[int, int] = field(repr=False)
+    """The index of a node by its number."""
+    stale: set[int] = field(default_factory=set)
+    """Operations of a freed graph whose inputs have been written to since, so that its numbers no longer fit."""
 
 
 def roots_of(y: Any, who: str) -> list[Node]:
@@ -148,7 +152,31 @@ def take(roots: Sequence[Node], names: Names) -> Trace:
                 source,
             )
         )
-    return Trace(records, [index[t._number] for t in roots], freed, nodes, index)
+    trace = Trace(records, [index[t._number] for t in roots], freed, nodes, index)
+    if freed:
+        _find_stale(trace)
+    return trace
+
+
+def _find_stale(trace: Trace) -> None:
+    """Run the operations on leaves again: a freed graph has only their present values, which may be others by now."""
+    for r in trace.records:
+        t = trace.nodes[r.index]
+        if t.op is None or t._saved is not None:
+            continue
+        leaves = [x for x in t._inputs if isinstance(x, Node) and x.op is None]
+        values = [x._data if isinstance(x, Node) else x for x in t._inputs]
+        if not leaves or any(isinstance(v, Outline) for v in (t._data, *values)):
+            continue
+        params = {k: v for k, v in t._params.items() if k != "residual"}
+        with np.errstate(all="ignore"):
+            y = t.op.fn(*values, **params)
+        if not _same(y[0] if t.op.residual else y, t._data):
+            trace.stale.add(r.index)
+            for x in leaves:
+                leaf = trace.records[trace.index[x._number]]
+                if STALE not in leaf.notes:
+                    leaf.notes = (*leaf.notes, STALE)
 
 
 def _same(a: Any, b: Any) -> bool:
