@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy import ndarray
 
+from ..draw.calls import next_number, note
 from .parts import Parts
 from .state import load_state, state_of
 from .summary import Summary
@@ -41,9 +42,10 @@ class Module(Parts):
         raise NotImplementedError(f"{type(self).__name__}: write its forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._before or self._after:
-            return self._hooked(args, kwargs)
-        return self.forward(*args, **kwargs)
+        start = next_number()
+        y = self._hooked(args, kwargs) if self._before or self._after else self.forward(*args, **kwargs)
+        note(start, self)  # for the boxes in pictures
+        return y
 
     # -- its state ----------------------------------------------------------------------------------------------
 
