@@ -128,7 +128,7 @@ def test_a_large_input_is_sampled_and_moved_along_directions(rng):
     spot = np.zeros(x.shape)
     spot[71, 13] = 0.002
     op = wrong(lambda g, y, x: g * np.cos(x) * (1.0 + spot))
-    with pytest.raises(GradientError, match=r"input 0, direction 0"):
+    with pytest.raises(GradientError, match=r"input 0, element \(71, 13\)"):
         gradcheck(lambda t: op(t).sum(), x, samples=10)
 
 
@@ -182,7 +182,7 @@ def test_random_functions_are_refused():
 
 
 def test_values_that_are_not_finite_are_named():
-    with pytest.raises(GradientError, match=r"gives nan as element \(1,\) of its result"):
+    with pytest.raises(GradientError, match=r"gives nan as element \(1,\) of the result"):
         gradcheck(np.log, np.array([1.0, -1.0]))
 
 
