@@ -9,10 +9,11 @@ import numpy as np
 from numpy import ndarray
 
 from .convert import NUMBERS
-from .mode import is_grad_enabled
+from .mode import is_grad_enabled, tracing
 from .op import NUMPY, OPS, PLAIN, Op
 from .ops import elementwise as ew
-from .ops import linalg, shape
+from .ops import linalg, rounding, shape
+from .ops.indexing import At
 from .record import OPERANDS, apply, binary, unary
 from .walk import Node
 
@@ -117,6 +118,9 @@ class NumpyLike(Node):
     def _in_place(self, op: Op, b: Any) -> Any:
         """Write to a leaf in place under ``no_grad``, as in ``w -= rate * w.grad``; elsewhere a new tensor is made."""
         if self.op is None and self._tracked and not is_grad_enabled():
+            tracer = tracing()
+            if tracer is not None:
+                return tracer.write(self, apply(op, (self, b)))
             a = self._own()
             a[...] = op.fn(a, value(b))
             return self
@@ -138,6 +142,8 @@ class NumpyLike(Node):
         return apply(shape.getitem, (self,), {"index": shape.as_index(index)})
 
     real = property(lambda self: self, doc="Itself: the elements are real.")
+    imag = property(lambda self: apply(rounding.imag, (self,)), doc="Zeros: the elements are real.")
+    at = property(At, doc="Places to update: ``t.at[index].set(v)`` and ``t.at[index].add(v)`` give a new tensor.")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError("Tensor: item assignment cannot record; write to t.data[...] on purpose, outside the graph")
@@ -174,6 +180,8 @@ class NumpyLike(Node):
         return iter([self[i] for i in range(len(self._data))])
 
     def __contains__(self, item: Any) -> bool:
+        if tracing() is not None:
+            tracing().peek(self, "in")
         return item in self._data
 
 
@@ -184,11 +192,11 @@ def value(x: Any) -> Any:
 
 def _method_named(name: str) -> Callable[..., Any] | None:
     """Give the array method of that name: an operation, or a plain function such as argmax."""
-    op = OPS.get(name)
-    if op is not None and op.method:
+    function: Any = getattr(np, name, None) if hasattr(ndarray, name) else None
+    op = OPS.get(name) or NUMPY.get(function)  # conj is another name of conjugate
+    if op is not None and (op.method or name not in OPS):
         return unary(op) if op.family == "elementwise" and op.arity == 1 else _method(op)
-    function = getattr(np, name, None)
-    if function not in PLAIN or not hasattr(ndarray, name):
+    if function not in PLAIN:
         return None
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -207,6 +215,9 @@ def _method(op: Op) -> Callable[..., Any]:
 
 
 def _compare(relation: Callable[..., Any], a: Any, b: Any) -> Any:
+    tracer = tracing()
+    if tracer is not None:
+        return tracer.plain(relation, (a, b), {})
     return relation(value(a), value(b))
 
 
@@ -220,6 +231,9 @@ def _strip(x: Any) -> Any:
 
 def _plain(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run a function that has no derivative by nature on the arrays; refuse any other function without a rule."""
+    tracer = tracing()
+    if tracer is not None:
+        return tracer.plain(f, args, kwargs)
     if f in PLAIN:
         return f(*[_strip(x) for x in args], **{k: _strip(v) for k, v in kwargs.items()})
     raise TypeError(
