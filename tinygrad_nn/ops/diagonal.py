@@ -103,6 +103,8 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
         raise ValueError(f"vander: needs one axis, got shape {x.shape}")
     n = x.size if N is None else N
+    wide = np.promote_types(x.dtype, int)
+    x = x if x.dtype == wide else x.astype(wide)
     if not n:
         return np.zeros((x.size, 0), x.dtype)
     columns = np.concatenate(

@@ -18,7 +18,8 @@ def is_tensor(x: Any) -> bool:
 
 def values(x: Any) -> Any:
     """Give the array of a tensor, for reading only; anything else as it is."""
-    return getattr(x, "_data", x)
+    read = getattr(x, "_values", None)
+    return x if read is None else read()
 
 
 def plain(x: Any, who: str, argument: str) -> Any:
@@ -42,13 +43,16 @@ def as_index(index: Any) -> Any:
         return tuple([np.array(i) if type(i) is np.ndarray else as_index(i) for i in index])
     if index is None or index is Ellipsis or isinstance(index, (int, slice, np.integer)):
         return index
-    return np.asarray(values(index), dtype=np.intp if isinstance(index, list) and not index else None)
+    index = values(index)
+    if is_tensor(index):  # in a trace, where an index may be an input too
+        return index
+    return np.asarray(index, dtype=np.intp if isinstance(index, list) and not index else None)
 
 
 def is_basic(index: Any) -> bool:
     """Tell whether an index selects each element at most once (no integer arrays)."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(not isinstance(i, np.ndarray) or i.dtype == bool for i in parts)
+    return all(not (isinstance(i, np.ndarray) or is_tensor(i)) or i.dtype == bool for i in parts)
 
 
 def _add_at(out: Any, index: Any, g: Any) -> None:

@@ -185,7 +185,9 @@ def _cond(x: Any, p: Any = None) -> Any:
         s = svdvals(x)
         with np.errstate(all="ignore"):
             return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    return _norm(x, p, (-2, -1)) * _norm(np.linalg.inv(x), p, (-2, -1))
+    # NumPy inverts in double precision whatever the dtype, and rounds at the end.
+    c = _norm(x, p, (-2, -1)) * _norm(np.linalg.inv(x.astype(np.float64)), p, (-2, -1))
+    return c.astype(x.dtype)
 
 
 cond = composite(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..op import case, composite, linear
-from .indexing import as_index, getitem, scatter
+from .indexing import as_index, getitem, is_tensor, scatter
 from .join import concatenate, stack
 
 __all__ = ["as_index", "concatenate", "getitem", "scatter", "stack"]
@@ -176,4 +176,23 @@ meshgrid = composite(
     variadic=True,
     bind=lambda *xs, **kw: (xs, kw),
     cases=[case((3,), (4,)), case((3,), (4,), (2,), indexing="ij"), case((3,), (4,), sparse=True), case((3,))],
+)
+
+
+def _full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
+) -> Any:
+    shape = np.shape(a) if shape is None else shape
+    target = a.dtype if dtype is None else np.dtype(dtype)
+    if not is_tensor(fill_value):
+        return np.full(shape, fill_value, target)
+    y = np.broadcast_to(fill_value, shape)
+    return y if y.dtype == target else y.astype(target)
+
+
+full_like = composite(
+    _full_like,
+    name="full_like",
+    numpy=np.full_like,
+    cases=[case((2, 3), ()), case((2, 3), (3,)), case((2, 3), 1.5, shape=[4])],
 )
