@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from .rows import has_fields
 from .view import Edge, Item, View
 
 FEW = 4
@@ -31,7 +32,7 @@ def connect(view: View, shown: dict[int, Item]) -> None:
                 continue
             both = tail.rounds == head.rounds and operand.source in turn and r.index in turn
             carried = order[tail.id] >= order[head.id] or (both and turn[operand.source] != turn[r.index])
-            port = k if head.kind == "operation" else -1
+            port = k if head.kind == "operation" and (tail.single or has_fields(r)) else -1
             key = (tail.id, head.id, port, carried)
             if key in edges:
                 edges[key].count += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from .rows import has_fields
 from .view import Edge, Item, View
 
 GAP = "gap"
@@ -23,8 +24,9 @@ def cut(view: View, limit: int) -> None:
         e.head = e.head if e.head in shown else GAP
         if e.tail == e.head == GAP:
             continue
-        cut_off = GAP in (e.tail, e.head)
-        key = (e.tail, e.head, e.operand if e.head != GAP else -1, e.carried) if cut_off else (e.tail, e.head, n, False)
+        whole = GAP not in (e.tail, e.head)
+        port = n if whole else e.operand if e.head != GAP and has_fields(view.trace.records[e.target]) else -1
+        key = (e.tail, e.head, port, e.carried)
         if key in edges:
             edges[key].count += e.count
         else:

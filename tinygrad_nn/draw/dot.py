@@ -184,7 +184,7 @@ def _edges(dot: graphviz.Digraph, e: Edge, head: Item, view: View, back: Backwar
         if e.tail != e.head:
             extra["constraint"] = "false"
     if look.direction != "backward" or not flows:
-        text = f"×{e.count:,}" if e.count > 1 and head.kind == "gap" else ""
+        text = f"×{e.count:,}" if e.count > 1 and head.rounds == 1 else ""
         if look.direction == "backward":
             extra["style"] = "dotted"
         kinds.add("value")

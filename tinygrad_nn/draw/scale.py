@@ -6,12 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from .derivative import Backward
 from .rows import Words
 from .style import Theme
-from .summary import bytes_text, short, summarize
+from .summary import bytes_text, rms, short
 from .timing import measure, seconds_text
 from .view import Item, View
 
@@ -90,8 +88,9 @@ def _quantity(color: str, item: Item, view: View, back: Backward | None, times: 
         return sum([times[r.index] for r in records if r.index in times]) or None
     if color == "bytes":
         return float(sum([r.saved for r in records if r.saved is not None])) if records[0].saved is not None else None
-    g = back.cotangents.get(records[-1].index) if back is not None else None
-    if g is not None:
-        return summarize(np.asarray(g)).size
-    grad = records[-1].grad
-    return grad.size if grad is not None else None
+    last = records[-1]
+    g = back.cotangents.get(last.index) if back is not None else None
+    if g is None:
+        t = view.trace.nodes[last.index]
+        g = getattr(t, "_grad", None)
+    return None if g is None else rms(g)

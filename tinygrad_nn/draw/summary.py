@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -11,23 +13,42 @@ SMALL = 6
 """Arrays of up to this many elements are shown in full."""
 
 
-@dataclass(frozen=True, slots=True)
 class Summary:
     """What a picture says of one array: taken when the picture is made, so that later writing cannot change it."""
 
-    shape: tuple[int, ...]
-    dtype: str
-    text: str
-    """The value in words; empty where there is no array any more."""
-    number: float | None = None
-    """The value of an array of one element."""
-    size: float = 0.0
-    """The Euclidean norm over the square root of the number of elements, for colours: nan where it is not finite."""
+    __slots__ = ("_data", "_text", "dtype", "number", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: str, data: Any, number: float | None = None) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.number = number
+        """The value of an array of one element."""
+        self._data = data
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The value in words; empty where there is no array any more."""
+        # Writing numbers takes longer than all else, and of a large graph only few are shown.
+        if self._text is None:
+            self._text = _text(self._data)
+        return self._text
 
     @property
     def type(self) -> str:
         """Shape and dtype: ``(2, 3) float32``."""
-        return f"{shape_text(self.shape)} {self.dtype}"
+        return _type(self.shape, self.dtype)
+
+    def __repr__(self) -> str:
+        return f"<{self.type}: {self.text}>"
+
+
+@lru_cache(maxsize=4096)
+def _type(shape: tuple[int, ...], dtype: str) -> str:
+    return f"{shape_text(shape)} {dtype}"
+
+
+_dtype_name: Callable[[Any], str] = lru_cache(maxsize=256)(str)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -57,7 +78,7 @@ def short(x: float) -> str:
     return f"{x:.4g}"
 
 
-def summarize(value: Any, precision: int = 4) -> Summary:
+def summarize(value: Any) -> Summary:
     """Summarize an array or number; the outline of an array that is gone gives its shape and dtype with no text.
 
     >>> summarize(np.array([[1.0, 2.0], [3.0, 4.0]])).text
@@ -66,54 +87,61 @@ def summarize(value: Any, precision: int = 4) -> Summary:
     'min 0  mean 49.5  max 99'
     """
     if not hasattr(value, "dtype"):
-        if value is None:
-            return Summary((), "None", "None")
-        return Summary((), type(value).__name__, repr(value), float(value), abs(float(value)))
-    shape, dtype = tuple(value.shape), str(value.dtype)
+        return Summary((), type(value).__name__, repr(value), None if value is None else float(value))
+    shape, dtype = value.shape, _dtype_name(value.dtype)
     if not hasattr(value, "nbytes"):
         return Summary(shape, dtype, "")
     if value.size == 1:
-        x = value.item() if isinstance(value, np.ndarray) else value
-        number = float(value.item())
-        # The dtype's own digits: item() of a float32 would be written with those of a float64.
-        text = number_text(value.reshape(())[()] if isinstance(value, np.ndarray) else x)
-        return Summary(shape, dtype, text, number, abs(number))
+        # A NumPy number keeps the digits of its dtype: 0.1 of float32 is not 0.10000000149011612.
+        number = value.reshape(())[()] if isinstance(value, np.ndarray) else value
+        return Summary(shape, dtype, number, float(number))
     if value.size == 0:
         return Summary(shape, dtype, "empty")
-    if value.size <= SMALL:
+    return Summary(shape, dtype, np.array(value) if value.size <= SMALL else _range(value))
+
+
+def _text(data: Any) -> str:
+    if isinstance(data, str):
+        return data
+    if isinstance(data, np.ndarray):
         with np.printoptions(linewidth=60):
-            text = np.array2string(np.asarray(value), precision=precision)
-        return Summary(shape, dtype, text, None, _size(value))
-    return Summary(shape, dtype, _range(value), None, _size(value))
+            return np.array2string(data, precision=4)
+    if not isinstance(data, tuple):
+        return number_text(data)
+    low, mean, high, strange = data
+    parts = [] if low is None else [f"min {short(low)}", f"mean {short(mean)}", f"max {short(high)}"]
+    return "  ".join([*parts, *[f"{n} {what}" for what, n in strange.items() if n]])
 
 
-def _size(value: Any) -> float:
-    with np.errstate(all="ignore"):
-        flat = np.ravel(value)
-        if flat.dtype != np.float64:
-            flat = flat.astype(np.float64)
-        return float(np.sqrt(np.dot(flat, flat) / flat.size))
-
-
-def _range(value: Any) -> str:
-    low, high = value.min(), value.max()
-    strange = ""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        finite = np.isfinite(value)
-        counts = {
+def _range(value: Any) -> tuple[float | None, float | None, float | None, dict[str, int]]:
+    """Give minimum, mean and maximum of the finite elements, and how many others there are of each sort."""
+    low, high = float(value.min()), float(value.max())
+    strange: dict[str, int] = {}
+    if not (isfinite(low) and isfinite(high)):
+        strange = {
             "nan": int(np.isnan(value).sum()),
             "inf": int(np.isposinf(value).sum()),
             "-inf": int(np.isneginf(value).sum()),
         }
-        strange = "  ".join([f"{n} {what}" for what, n in counts.items() if n])
-        value = value[finite]
+        value = value[np.isfinite(value)]
         if value.size == 0:
-            return strange
-        low, high = value.min(), value.max()
+            return None, None, None, strange
+        low, high = float(value.min()), float(value.max())
     with np.errstate(all="ignore"):
-        mean = float(value.mean(dtype=np.float64))
-    text = f"min {short(float(low))}  mean {short(mean)}  max {short(float(high))}"
-    return f"{text}  {strange}" if strange else text
+        return low, float(value.mean(dtype=np.float64)), high, strange
+
+
+def rms(value: Any) -> float:
+    """Give the root mean square of an array: its Euclidean norm over the square root of its number of elements.
+
+    >>> rms(np.array([3.0, 4.0, 0.0, 0.0]))
+    2.5
+    """
+    flat = np.ravel(value).astype(np.float64)
+    if flat.size == 0:
+        return 0.0
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(np.dot(flat, flat) / flat.size))
 
 
 def bytes_text(n: int) -> str:
