@@ -275,8 +275,8 @@ def test_planted_cycle_is_found():
 
 def test_planted_detour_to_tensor_is_found():
     detour = {**SOUND, "tinygrad_nn.op": "from tinygrad_nn import helper", "tinygrad_nn.helper": "from . import tensor"}
-    assert "tinygrad_nn.tensor" in reached(detour, "tinygrad_nn.ops.shape")
-    assert "tinygrad_nn.tensor" not in reached(SOUND, "tinygrad_nn.ops.shape")
+    assert "tinygrad_nn.tensor" in reached(links_of(detour), "tinygrad_nn.ops.shape")
+    assert "tinygrad_nn.tensor" not in reached(links_of(SOUND), "tinygrad_nn.ops.shape")
 
 
 def test_planted_optional_import_is_found():
