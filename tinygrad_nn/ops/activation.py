@@ -18,7 +18,7 @@ SHORT = 33
 def floats(x: Any) -> Any:
     """Give x as an array of floats: itself, or integers as NumPy's exp would promote them."""
     x = np.asarray(x)
-    return x if x.dtype.kind == "f" else x.astype(np.float64)
+    return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
 def shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
