@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..op import case, general
+from ..op import Op, case, general
 from .activation import floats, softplus
 from .domains import REAL
 from .elementwise import sigmoid
 from .loss import check_reduction, reduce_rows
+from .window import keywords
 
 
 def pair(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
@@ -44,30 +46,57 @@ def total(parts: list[Any], reduction: str) -> Any:
     return t if reduction == "none" else np.sum(t)
 
 
-def _mse_loss(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, Any]:
-    x, t = pair(x, target, reduction)
-    d = x - t
-    return reduce_rows(d * d, reduction, d.size), d
-
-
-def _mse_rule(g: Any, x: Any, target: Any, reduction: str, residual: Any, sign: float) -> Any:
-    d = x - target if residual is None else residual
-    return g * (sign * 2.0 * portion(x.shape, reduction)) * d
-
-
 _CASES = [case((3, 4), (3, 4)), case((5,), (5,), reduction="sum"), case((2, 3), (2, 3), reduction="none")]
-mse_loss = general(
-    _mse_loss,
-    lambda g, y, x, target, reduction="mean", residual=None: _mse_rule(g, x, target, reduction, residual, 1.0),
-    lambda g, y, x, target, reduction="mean", residual=None: _mse_rule(g, x, target, reduction, residual, -1.0),
-    jvp=lambda ts, y, x, target, reduction="mean": total(
-        [_mse_rule(t, x, target, reduction, None, s) for t, s in zip(ts, (1.0, -1.0), strict=True) if t is not None],
-        reduction,
-    ),
-    name="mse_loss",
-    residual=True,
-    formula="mean((x - target)**2)",
-    cases=_CASES,
+
+
+def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., Any], **options: Any) -> Op:
+    """Declare the loss that reduces value(x - target), with slope its derivative."""
+
+    def fn(x: Any, target: Any, *, reduction: str = "mean", **params: Any) -> tuple[Any, Any]:
+        x, t = pair(x, target, reduction)
+        d = x - t
+        return reduce_rows(value(d, **params), reduction, d.size), d
+
+    def rule(g: Any, x: Any, target: Any, sign: float, residual: Any, reduction: str = "mean", **params: Any) -> Any:
+        d = x - target if residual is None else residual
+        return g * (sign * portion(x.shape, reduction)) * slope(d, **params)
+
+    def jvp(ts: Any, y: Any, x: Any, target: Any, **params: Any) -> Any:
+        parts = [
+            rule(t, x, target, sign, None, **params) for t, sign in zip(ts, (1.0, -1.0), strict=True) if t is not None
+        ]
+        return total(parts, params.get("reduction", "mean"))
+
+    return general(
+        fn,
+        lambda g, y, x, target, residual=None, **params: rule(g, x, target, 1.0, residual, **params),
+        lambda g, y, x, target, residual=None, **params: rule(g, x, target, -1.0, residual, **params),
+        jvp=jvp,
+        name=name,
+        residual=True,
+        bind=keywords,
+        **options,
+    )
+
+
+mse_loss = _of_difference("mse_loss", lambda d: d * d, lambda d: 2.0 * d, formula="mean((x - target)**2)", cases=_CASES)
+l1_loss = _of_difference(
+    "l1_loss", lambda d: np.abs(d), lambda d: np.sign(d), formula="mean(abs(x - target))", cases=_CASES, kinks="0 at 0"
+)
+
+
+def _huber(d: Any, delta: float = 1.0) -> Any:
+    a = np.abs(d)
+    near = np.minimum(a, delta)
+    return near * (a - 0.5 * near)
+
+
+huber_loss = _of_difference(
+    "huber_loss",
+    _huber,
+    lambda d, delta=1.0: np.minimum(np.maximum(d, -delta), delta),
+    formula="mean(d**2 / 2 where abs(d) < delta, else delta * (abs(d) - delta / 2)), d = x - target",
+    cases=[*_CASES, case((3, 4), (3, 4), delta=0.4)],
 )
 
 

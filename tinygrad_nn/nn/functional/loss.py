@@ -1,7 +1,4 @@
-"""Functions of tensors (and of arrays, which count as constants): activations and losses. They give Tensors.
-
-Axes are called ``axis`` as in NumPy, everything else as in PyTorch. Integer inputs are promoted as NumPy does.
-"""
+"""Losses as functions: cross entropies."""
 
 from __future__ import annotations
 
@@ -9,114 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..op import OPS
-from ..ops import activation, exponential, loss, pairwise
-from ..ops.elementwise import relu as _relu
-from ..ops.elementwise import sigmoid as _sigmoid
-from ..tensor import Tensor, apply, constant
-
-_tanh = OPS["tanh"]
-Axis = int | tuple[int, ...] | None
-__all__ = [
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "exp",
-    "log_softmax",
-    "logsigmoid",
-    "logsumexp",
-    "mse_loss",
-    "nll_loss",
-    "one_hot",
-    "relu",
-    "sigmoid",
-    "softmax",
-    "softplus",
-    "tanh",
-]
-
-
-def relu(x: Any) -> Tensor:
-    """Give max(x, 0), with the derivative 0 at 0.
-
-    >>> relu([-1.0, 2.0])
-    Tensor([0., 2.])
-    """
-    return apply(_relu, (x,))
-
-
-def sigmoid(x: Any) -> Tensor:
-    """Give 1 / (1 + exp(-x)), which is stable for any x.
-
-    >>> sigmoid([-1000.0, 0.0])
-    Tensor([0. , 0.5])
-    """
-    return apply(_sigmoid, (x,))
-
-
-def tanh(x: Any) -> Tensor:
-    """Give the hyperbolic tangent.
-
-    >>> tanh(0.0)
-    Tensor(0.)
-    """
-    return apply(_tanh, (x,))
-
-
-def exp(x: Any) -> Tensor:
-    """Give the exponential.
-
-    >>> exp(0.0)
-    Tensor(1.)
-    """
-    return apply(exponential.exp, (x,))
-
-
-def softmax(x: Any, axis: Axis = -1) -> Tensor:
-    """Give exp(x) / sum(exp(x)) along an axis: positive numbers that add up to 1.
-
-    Any x is stable; equally infinite elements share equally.
-
-    >>> softmax([1010.0, 1010.0])
-    Tensor([0.5, 0.5])
-    """
-    return apply(activation.softmax, (x,), {"axis": axis})
-
-
-def log_softmax(x: Any, axis: Axis = -1) -> Tensor:
-    """Give log(softmax(x)) along an axis, without taking a logarithm of a rounded 0.
-
-    >>> log_softmax([0.0, 1000.0])
-    Tensor([-1000., 0.])
-    """
-    return apply(activation.log_softmax, (x,), {"axis": axis})
-
-
-def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Give log(sum(exp(x))) along axes (all of them by default, as in SciPy) without overflow.
-
-    >>> logsumexp([1000.0, 1000.0])
-    Tensor(1000.69314718)
-    """
-    return apply(activation.logsumexp, (x,), {"axis": axis, "keepdims": keepdims})
-
-
-def softplus(x: Any) -> Tensor:
-    """Give log(1 + exp(x)), stable for any x.
-
-    >>> softplus([-1000.0, 1000.0])
-    Tensor([ 0., 1000.])
-    """
-    return apply(activation.softplus, (x,))
-
-
-def logsigmoid(x: Any) -> Tensor:
-    """Give log(sigmoid(x)), stable for any x.
-
-    >>> logsigmoid(-1000.0)
-    Tensor(-1000.)
-    """
-    return apply(activation.logsigmoid, (x,))
+from ...ops import loss, pairwise
+from ...tensor import Tensor, apply, constant
 
 
 def one_hot(labels: Any, classes: int | None = None) -> Tensor:
@@ -183,15 +74,6 @@ def nll_loss(
     return apply(loss.nll_loss, (log_probabilities, target), params)
 
 
-def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """Give the mean squared error; raise ValueError where the shapes differ (nothing is broadcast).
-
-    >>> mse_loss([1.0, 2.0], [1.0, 4.0])
-    Tensor(2.)
-    """
-    return apply(pairwise.mse_loss, (x, target), {"reduction": reduction})
-
-
 def binary_cross_entropy(x: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
     """Give -mean(target * log(x) + (1 - target) * log(1 - x)) of probabilities x.
 
@@ -218,6 +100,15 @@ def binary_cross_entropy_with_logits(
     """
     params = {"weight": _array(weight), "pos_weight": _array(pos_weight), "reduction": reduction}
     return apply(pairwise.binary_cross_entropy_with_logits, (x, target), params)
+
+
+def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """Give the mean squared error; raise ValueError where the shapes differ (nothing is broadcast).
+
+    >>> mse_loss([1.0, 2.0], [1.0, 4.0])
+    Tensor(2.)
+    """
+    return apply(pairwise.mse_loss, (x, target), {"reduction": reduction})
 
 
 def _array(weight: Any) -> Any:
