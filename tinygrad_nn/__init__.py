@@ -3,8 +3,8 @@
 Unrelated to the project called tinygrad.
 """
 
-from . import data, nn, op
-from .check import GradientError, gradcheck
+from . import data, nn, op, optim
+from .check import GradientError, check_graph, gradcheck
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, table
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -26,6 +26,7 @@ __all__ = [
     "RenderError",
     "RendererNotFound",
     "Tensor",
+    "check_graph",
     "checkpoint",
     "data",
     "draw",
@@ -42,6 +43,7 @@ __all__ = [
     "nn",
     "no_grad",
     "op",
+    "optim",
     "save",
     "select",
     "set_grad_enabled",
