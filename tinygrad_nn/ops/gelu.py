@@ -88,7 +88,8 @@ _SLOPE = 2.0 / math.sqrt(math.pi)
 _ROOT = math.sqrt(0.5)
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 
-erf = elementwise(_erf, lambda g, y, x: g * (_SLOPE * np.exp(-x * x)), name="erf")
+#: Layers must not need SciPy. With it, the registered operation of this name is scipy.special's (ops/special.py).
+erf = elementwise(_erf, lambda g, y, x: g * (_SLOPE * np.exp(-x * x)), name="erf", register=False)
 
 
 def _below(x: Any) -> Any:
