@@ -47,7 +47,10 @@ def test_the_message_names_input_element_and_both_numbers():
     assert not report.passed
     assert [i.passed for i in report.inputs] == [True, False]
     assert report.inputs[1].failures[0].index == (2,)
-    assert str(report) in str(caught.value)
+    assert "only 1 of 3 elements is wrong: (2,) by a factor 1.002" in first
+    assert "wrong_sin at" in first
+    assert "test_check.py" in first
+    assert str(report.inputs[1]).splitlines()[0] in str(caught.value)
 
 
 def test_report_without_raising():
@@ -173,6 +176,38 @@ def test_an_input_that_is_ignored_is_no_fault_but_a_cut_path_is():
         gradcheck(lambda a, b: a * b.data, 1.0, np.ones(2))
     with pytest.raises(GradientError, match="input 0, element"):
         gradcheck(lambda a: a.data * 2.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (lambda x: x * x.data, "cut at multiply at .*test_check.py.*: its input 1 is a plain array or number"),
+        (lambda x: x.detach() / (1.0 + x), "cut at divide .* input 0 is an untracked tensor"),
+        (lambda x: np.exp(x) * float(x.sum()), "cut at multiply .* input 1 is a plain array or number"),
+        (lambda x: np.sum(x * 2.0) * x.data, "input 1 is a plain array"),
+        (lambda x: [x * 2.0, x.data], "result 1 changes with it but is not recorded"),
+        (lambda x: x.numpy() * 2.0, "the result changes with it but is not recorded"),
+    ],
+)
+def test_a_cut_path_is_named(f, words):
+    with pytest.raises(GradientError, match=words):
+        gradcheck(f, np.array([0.5, 2.0]))
+
+
+def test_a_path_cut_by_no_grad_is_named():
+    def f(x):
+        with tg.no_grad():
+            h = np.sin(x)
+        return h * x
+
+    with pytest.raises(GradientError, match=r"return h \* x: its input 0 is an untracked tensor"):
+        gradcheck(f, np.ones(2))
+
+
+def test_a_kink_inside_is_no_fault_where_every_operation_is_right():
+    report = gradcheck(lambda x: OPS["relu"](x) - OPS["relu"](-x), np.array([0.0, 1.0]))
+    assert report.inputs[0].findings[0].verdict.status == "kink"
+    assert "every operation is right by itself; on the way, at a kink: relu" in str(report)
 
 
 def test_random_functions_are_refused():

@@ -1,6 +1,7 @@
-"""Verification: gradients against differences that know their own error."""
+"""Verification: gradients against differences that know their own error, and the operation at fault by name."""
 
 from .gradcheck import gradcheck
+from .graph import GraphReport, check_graph
 from .report import GradcheckReport, GradientError
 
-__all__ = ["GradcheckReport", "GradientError", "gradcheck"]
+__all__ = ["GradcheckReport", "GradientError", "GraphReport", "check_graph", "gradcheck"]

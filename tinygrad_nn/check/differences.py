@@ -34,6 +34,15 @@ def _known(a: Array) -> Array:
     return np.where(np.isfinite(a), a, 0.0)
 
 
+def _combine(a: Array, weights: Array) -> Array:
+    """Give linear combinations of the last axis: a weight of zero leaves an entry out, whatever it is."""
+    total = _known(a) @ weights.T
+    bad = ~np.isfinite(a)
+    if bad.any():
+        total[bad @ (weights != 0).T] = np.nan
+    return np.asarray(total)
+
+
 class Slope(NamedTuple):
     """Estimates of derivatives with their own error bounds, one per output."""
 
@@ -57,9 +66,7 @@ class Window:
         """Give the window of linear combinations of the outputs: ``weights`` has one row each."""
         other = Window.__new__(Window)
         other.steps, other.eps, other.slack = self.steps, self.eps, self.slack
-        # A weight of zero masks an output whatever its value is.
-        plus, minus, y = [np.where(np.any(weights != 0, axis=0), a, 0.0) for a in (self.plus, self.minus, self.y)]
-        other.plus, other.minus, other.y = plus @ weights.T, minus @ weights.T, y @ weights.T
+        other.plus, other.minus, other.y = [_combine(a, weights) for a in (self.plus, self.minus, self.y)]
         other.size = (np.abs(_known(self.plus)) + np.abs(_known(self.minus))) @ np.abs(weights.T)
         return other
 

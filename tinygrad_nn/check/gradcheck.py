@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,12 @@ from ..mode import enable_grad
 from ..tensor import Tensor
 from ..transforms.gradients import pull
 from ..tree import flatten
+from .cause import find_cause
 from .forward import compare_modes
 from .inputs import Inputs, Leaf
-from .level import Level, Run, signed, vector
-from .report import GradcheckReport, GradientError
+from .judge import DIFFERS, KINK
+from .level import Level, Run, signed, unit, vector
+from .report import Finding, GradcheckReport, GradientError
 
 #: Elements compared one by one, for each input; a larger input has this many of its elements compared.
 SAMPLES = 64
@@ -70,7 +74,8 @@ def _message(report: GradcheckReport) -> str:
     failed = report
     while not failed.faults and failed.higher is not None:
         failed = failed.higher
-    return f"gradcheck: {failed.faults[0]}\n{report}"
+    body = str(report).split("\n")
+    return "\n".join([f"gradcheck: {failed.faults[0]}", *[line for line in body if line.strip() != failed.faults[0]]])
 
 
 def _values(result: Any) -> list[Any]:
@@ -116,16 +121,43 @@ def _report(level: Level, order: int) -> GradcheckReport:
     elif not level.y.size:
         report.notes.append("the result has no elements: nothing to compare")
     else:
-        for k in range(len(level.leaves)):
-            found = level.examine(k)
-            report.inputs.append(found)
-            if found.failures:
-                report.faults.append(f"{found.label}, {found.failures[0]}")
+        report.inputs = [level.examine(k) for k in range(len(level.leaves))]
+        failed = next((k for k, found in enumerate(report.inputs) if found.failures), None)
+        if failed is not None:
+            _explain(level, failed, report)
         note, fault = compare_modes(level)
         report.notes += [note] if note else []
         report.faults += [fault] if fault else []
     report.evaluations = level.evaluations
     return report
+
+
+def _explain(level: Level, k: int, report: GradcheckReport) -> None:
+    """Add the cause to the first failure; take failures back that only a kink on the way accounts for."""
+    found = report.inputs[k]
+    first = found.failures[0]
+    v = np.ones(found.shape) if first.index is None else unit(level.leaves[k], _flat(first.index, found.shape))
+    cause, kinks = find_cause(level, k, v)
+    names = ", ".join(dict.fromkeys([o.title for o in kinks]))
+    if not cause and kinks and all(math.isfinite(f.verdict.claim) for i in report.inputs for f in i.failures):
+        for i in report.inputs:
+            i.findings = [_excused(f) for f in i.findings]
+        report.notes.append(f"every operation is right by itself; on the way, at a kink: {names}")
+        return
+    if not cause and kinks:
+        cause = f"every operation is right by itself; on the way, at a kink or with an infinite slope: {names}"
+    report.faults.append(f"{found.label}, {first}" + (f"; {cause}" if cause else ""))
+    for other in report.inputs[k + 1 :]:
+        if other.failures:
+            report.faults.append(f"{other.label}, {other.failures[0]}")
+
+
+def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    return int(np.ravel_multi_index(index, shape)) if index else 0
+
+
+def _excused(f: Finding) -> Finding:
+    return replace(f, verdict=replace(f.verdict, status=KINK)) if f.verdict.status == DIFFERS else f
 
 
 def _unsound(level: Level) -> str:

@@ -158,6 +158,8 @@ def describe(verdict: Verdict) -> str:
     v: Any = verdict
     if v.status == JUMP:
         return f"the value jumps by {v.value:.6g} here, so there is no derivative; reverse mode gives {v.claim:.6g}"
+    if v.status == KINK and v.slopes is None:
+        return f"reverse mode gives {v.claim:.6g}, differences give {v.value:.6g}"
     if v.slopes is not None:
         return f"slopes {v.slopes[0]:.6g} below and {v.slopes[1]:.6g} above, reverse mode gives {v.claim:.6g}"
     if math.isinf(v.value):

@@ -62,8 +62,8 @@ class Level:
         weights = np.stack([signed(self.rng, self.y.shape), signed(self.rng, self.y.shape)])
         size = np.abs(self.y[np.isfinite(self.y) & (self.y != 0)])
         if size.size and size.max() > 100.0 * size.min():
-            weights[1] /= np.maximum(np.abs(self.y), 1e-8 * size.max()) / size.max()
-        return weights
+            weights[1] /= np.maximum(np.abs(_known(self.y)), 1e-8 * size.max()) / size.max()
+        return np.where(np.isfinite(self.y), weights, 0.0)
 
     def reverse(self, outputs: list[Any], weights: Array) -> list[Array | None]:
         """Give reverse mode's derivatives for each leaf, one row per cotangent; None without a path."""
@@ -150,6 +150,7 @@ class Level:
 
     def _along_directions(self, k: int, report: InputReport, claims: Array, smooth: Array) -> None:
         leaf = self.leaves[k]
+        smooth = smooth * np.isfinite(claims).all(axis=0).reshape(smooth.shape)
         wanted = self.directions or (DIRECTIONS if leaf.size > self.samples else 1)
         for n in range(wanted):
             v = self._direction(leaf, relative=n % 2 == 0) * smooth
@@ -190,7 +191,9 @@ class Level:
         if n <= max(self.samples, 1):
             return list(range(n))
         if self.samples == 0:
-            return []
+            # What is not finite has no place in a direction.
+            strange: Any = np.flatnonzero(~np.isfinite(claims).all(axis=0)) if np.isfinite(self.y).all() else []
+            return [int(i) for i in strange[:3]]
         size = np.abs(np.where(np.isfinite(claims[0]), claims[0], np.inf))
         some = self.rng.choice(n, self.samples, replace=False)
         extremes = [int(np.argmax(size)), int(np.argmin(size)), int(np.argmin(np.where(size > 0, size, np.inf)))]
@@ -232,6 +235,7 @@ class Level:
     def _by_output(self, k: int, v: Array, seen: list[Window], scale: float, whole: Verdict) -> tuple[Verdict, str]:
         """Look at single results, the least smooth ones first: which one differs, or is at a kink?"""
         rough = np.min(np.stack([_roughness(w) for w in seen]), axis=0)
+        rough[~np.isfinite(self.y)] = -1.0
         order = np.argsort(-rough, kind="stable")[:SINGLED]
         verdicts = self._judge_anew(k, v, seen, np.eye(self.y.size)[order], scale)
         # Where a slope is infinite, the zeros of a single cotangent make NaN (0 * inf): that says nothing.
@@ -239,13 +243,16 @@ class Level:
         output = ""
         if single in verdicts and single.status != AGREES and self.y.size > 1:
             output = f" (seen in element {self.output(int(order[verdicts.index(single)]))})"
-        if single.status == DIFFERS or whole.status != DIFFERS:
-            return (whole, "") if single.status == AGREES else (single, output)
-        # What is left without the results at a kink must agree.
-        smooth = self.weights.copy()
-        smooth[:, [j for j, x in zip(order, verdicts, strict=True) if x.status != AGREES]] = 0.0
-        rest = worst(self._judge_anew(k, v, seen, smooth, scale))
-        return (rest, "") if rest.status == DIFFERS else (single, output)
+        if single.status == DIFFERS:
+            return single, output
+        # What is left without the results that are not smooth must agree.
+        strange = rough > 1.0
+        strange[[j for j, x in zip(order, verdicts, strict=True) if x.status != AGREES]] = True
+        if strange.any() or whole.status == DIFFERS:
+            rest = worst(self._judge_anew(k, v, seen, np.where(strange, 0.0, self.weights), scale))
+            if rest.status == DIFFERS:
+                return rest, ""
+        return (whole, "") if single.status == AGREES and whole.status != DIFFERS else (single, output)
 
     def _judge_anew(self, k: int, v: Array, seen: list[Window], weights: Array, scale: float) -> list[Verdict]:
         claims = self.reverse(self.outputs, weights)[k]
@@ -306,6 +313,10 @@ def _kept(found: Iterable[Window], seen: list[Window]) -> Iterator[Window]:
     for window in found:
         seen.append(window)
         yield window
+
+
+def _known(a: Array) -> Array:
+    return np.where(np.isfinite(a), a, 0.0)
 
 
 def _roughness(window: Window) -> Array:
