@@ -12,7 +12,7 @@ from .convert import NUMBERS
 from .mode import is_grad_enabled, tracing
 from .op import NUMPY, OPS, PLAIN, Op
 from .ops import elementwise as ew
-from .ops import linalg, rounding, shape
+from .ops import late, linalg, rounding, shape
 from .ops.indexing import At
 from .record import OPERANDS, apply, binary, unary
 from .walk import Node
@@ -67,7 +67,7 @@ class NumpyLike(Node):
                 f"{ufunc.__name__}.{method}: this form of a ufunc has no derivative rule; "
                 f"use the NumPy function for it (np.sum for np.add.reduce)"
             )
-        op = NUMPY.get(ufunc)
+        op = NUMPY.get(ufunc) or late(ufunc)
         if op is not None:
             if kwargs:
                 raise TypeError(f"{op.name}: {', '.join(kwargs)}= has no derivative rule; leave it out")
@@ -75,7 +75,7 @@ class NumpyLike(Node):
         return _plain(ufunc, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        op = NUMPY.get(func)
+        op = NUMPY.get(func) or late(func)
         if op is None:
             return _plain(func, args, kwargs)
         return apply(op, *op.bind(*args, **kwargs))

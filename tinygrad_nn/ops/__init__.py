@@ -1,5 +1,9 @@
 """The operations, each declared once beside its derivative; this package never imports Tensor."""
 
+from collections.abc import Callable
+from typing import Any
+
+from ..op import NUMPY, PLAIN, Op
 from . import (
     activation,
     arrange,
@@ -59,6 +63,7 @@ __all__ = [
     "indexing",
     "interpolate",
     "join",
+    "late",
     "linalg",
     "lookup",
     "loss",
@@ -83,3 +88,14 @@ __all__ = [
     "statistics",
     "trig",
 ]
+
+
+def late(f: Callable[..., Any]) -> Op | None:
+    """Give the operation of a function whose rule needs SciPy, which is imported for it, or None."""
+    if f in PLAIN:
+        return None
+    try:
+        from . import bessel  # noqa: F401
+    except ModuleNotFoundError:
+        return None
+    return NUMPY.get(f)
