@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy import ndarray
 
-from ..draw.calls import next_number, note
+from ..draw.calls import note
+from ..walk import next_number
 from .parts import Parts
 from .state import load_state, state_of
 from .summary import Summary

@@ -102,15 +102,6 @@ def binary_cross_entropy_with_logits(
     return apply(pairwise.binary_cross_entropy_with_logits, (x, target), params)
 
 
-def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """Give the mean squared error; raise ValueError where the shapes differ (nothing is broadcast).
-
-    >>> mse_loss([1.0, 2.0], [1.0, 4.0])
-    Tensor(2.)
-    """
-    return apply(pairwise.mse_loss, (x, target), {"reduction": reduction})
-
-
 def _array(weight: Any) -> Any:
     """Give a weight as a plain array: it is a constant of the loss."""
     if weight is None:
