@@ -10,9 +10,14 @@ from typing import Any
 
 __all__ = ["enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
-#: The entries in force, the newest first: (enabled, who made it, the entries below).
-_entries: ContextVar[tuple[bool, Any, Any]] = ContextVar("tinygrad_nn.mode", default=(True, None, None))
+#: The entries in force, the newest first: (record at once, who made it, the entries below, enabled). The first differs
+#: from the last only in a trace, where everything goes by way of the tracer.
+_entries: ContextVar[tuple[bool, Any, Any, bool]] = ContextVar("tinygrad_nn.mode", default=(True, None, None, True))
 current = _entries.get
+_tracer: ContextVar[Any] = ContextVar("tinygrad_nn.tracer", default=None)
+
+#: Gives what records every operation here and now, for the compiler; None outside a trace.
+tracing = _tracer.get
 
 
 def is_grad_enabled() -> bool:
@@ -21,10 +26,41 @@ def is_grad_enabled() -> bool:
     >>> is_grad_enabled()
     True
     """
-    return current()[0]
+    return current()[3]
 
 
-def _without(entries: tuple[bool, Any, Any], owner: Any) -> tuple[bool, Any, Any]:
+class trace:
+    """Hand every operation in a ``with`` block to a tracer."""
+
+    def __init__(self, tracer: Any) -> None:
+        self._new = tracer
+
+    def __enter__(self) -> Any:
+        self._token = _tracer.set(self._new)
+        _entries.set(_entry(current()[3], self, current()))
+        return self._new
+
+    def __exit__(self, *_: object) -> None:
+        _tracer.reset(self._token)
+        _entries.set(_without(current(), self))
+
+
+def effect(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function that changes state (an optimizer's step): compiled code calls it again at every run."""
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        tracer = tracing()
+        return f(*args, **kwargs) if tracer is None else tracer.effect(f, args, kwargs)
+
+    return wrapped
+
+
+def _entry(enabled: bool, owner: Any, below: Any) -> tuple[bool, Any, Any, bool]:
+    return enabled and tracing() is None, owner, below, enabled
+
+
+def _without(entries: tuple[bool, Any, Any, bool], owner: Any) -> tuple[bool, Any, Any, bool]:
     """Take out the newest entry of an owner, wherever it lies: two generators may leave in any order."""
     above = []
     rest = entries
@@ -34,8 +70,8 @@ def _without(entries: tuple[bool, Any, Any], owner: Any) -> tuple[bool, Any, Any
         above.append(rest)
         rest = rest[2]
     rest = rest[2]
-    for enabled, who, _ in reversed(above):
-        rest = (enabled, who, rest)
+    for _, who, _, enabled in reversed(above):
+        rest = _entry(enabled, who, rest)
     return rest
 
 
@@ -52,13 +88,13 @@ class set_grad_enabled:
             raise TypeError(f"set_grad_enabled: takes True or False, got {enabled!r}")
         self._enabled = enabled
         self._called = True
-        _entries.set((enabled, self, current()))
+        _entries.set(_entry(enabled, self, current()))
 
     def __enter__(self) -> set_grad_enabled:
         if self._called:
             self._called = False
         else:
-            _entries.set((self._enabled, self, current()))
+            _entries.set(_entry(self._enabled, self, current()))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -77,7 +113,7 @@ class _Block:
     _enabled = True
 
     def __enter__(self) -> _Block:
-        _entries.set((self._enabled, self, current()))
+        _entries.set(_entry(self._enabled, self, current()))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .convert import NUMBERS, as_operand
-from .mode import current
+from .mode import current, tracing
 from .op import Op
 from .walk import Node, next_number
 
@@ -99,6 +99,9 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
             foreign = True
             values.append(as_operand(x, op.name))
     if not (needs and current()[0]):
+        tracer = tracing()
+        if tracer is not None:
+            return tracer.apply(op, inputs, values, params, needs)
         try:
             y = op.fn(*values, **params)
         except Exception as e:

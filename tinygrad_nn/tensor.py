@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from . import record, walk
 from .convert import as_array
+from .mode import tracing
 from .numpy_like import NumpyLike
 from .numpy_like import value as plain
 from .ops import shape as ops_shape
@@ -40,12 +41,15 @@ class Tensor(NumpyLike):
     _grad: ndarray[Any, Any] | None = None
     _hooks: tuple[Callable[..., Any], ...] = ()
     _retains = False
+    _stands_for_array = False
     name: str | None = None
 
     def __init__(self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None) -> None:
         a = as_array(plain(data), "Tensor")
         if dtype is not None:
             a = as_array(a.astype(dtype, copy=False), "Tensor")
+        if tracing() is not None:
+            tracing().made(self, data, a.dtype)
         if requires_grad and a.dtype.kind != "f":
             raise TypeError(f"Tensor: dtype {a.dtype} cannot require a gradient; give floats, for example dtype=float")
         self._cotangent = None
@@ -65,6 +69,8 @@ class Tensor(NumpyLike):
 
     def _own(self) -> ndarray[Any, Any]:
         """Give the array, made private first if a graph still holds it: safe to write to in place."""
+        if tracing() is not None:
+            tracing().peek(self, ".data")
         a = self._data
         if type(a) is not ndarray:
             a = self._data = np.array(a)
@@ -95,12 +101,15 @@ class Tensor(NumpyLike):
     @property
     def grad(self) -> ndarray[Any, Any] | None:
         """The accumulated gradient, an array of the tensor's shape and dtype, or None before ``backward``."""
-        return self._grad
+        return self._grad if tracing() is None else tracing().read_grad(self)
 
     @grad.setter
     def grad(self, value: Any) -> None:
         if value is None:
             self._grad = None
+            return
+        if tracing() is not None:
+            tracing().set_grad(self, value)
             return
         a = np.asarray(value if not isinstance(value, Tensor) else value._data)
         if a.shape != self._data.shape or a.dtype.kind not in "fiub":
@@ -125,17 +134,29 @@ class Tensor(NumpyLike):
 
     def numpy(self) -> ndarray[Any, Any]:
         """Give a copy of the value."""
+        if tracing() is not None:
+            tracing().peek(self, "numpy")
         return np.array(self._data)
 
     def tolist(self) -> Any:
         """Give the value as nested lists of Python numbers."""
+        if tracing() is not None:
+            tracing().peek(self, "tolist")
         return self._data.tolist()
 
     def detach(self) -> Tensor:
         """Give a tensor of the same value that the graph does not know."""
+        if tracing() is not None:
+            return tracing().detached(self)
         return constant(self._data, self._exposed)
 
+    def _values(self) -> Any:
+        """Give the array for an operation that reads values beside the derivative, such as indices."""
+        return self._data if tracing() is None else tracing().values(self)
+
     def _scalar(self, who: str) -> Any:
+        if tracing() is not None:
+            tracing().peek(self, who)
         if self._data.size != 1:
             raise ValueError(
                 f"{who}: needs exactly one element, this tensor has shape {self.shape}; index or sum first"
@@ -203,6 +224,9 @@ class Tensor(NumpyLike):
                 f"backward: {self._label()} has no graph; compute it from a tensor with requires_grad=True, "
                 f"outside no_grad() and without detach()"
             )
+        if tracing() is not None:
+            tracing().backward(self, gradient, retain_graph)
+            return
         cotangents: dict[Any, Any] = {self: seed(self, gradient, "backward")}
         found = walk.reverse(
             walk.graph((self,)), cotangents, retain=retain_graph, visit=_visit if _watched else None, keep=True
@@ -213,6 +237,9 @@ class Tensor(NumpyLike):
 
     def _receive(self, g: Any) -> None:
         """Add a gradient that the walker has finished to ``grad``."""
+        if tracing() is not None:
+            tracing().receive(self, g)
+            return
         for hook in self._hooks:
             g = _hooked(hook, self, g)
         old = self._grad

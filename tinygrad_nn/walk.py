@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .mode import tracing
 from .op import Op
 
 #: Values above this many bytes leave the skeleton that a freed graph keeps for pictures and explanations.
@@ -141,7 +142,9 @@ def fold(g: Any, shape: tuple[int, ...]) -> Any:
         return g
     extra = g.ndim - len(shape)
     if extra > 0:
-        g = np.sum(g, axis=tuple(range(extra)))
+        over = tuple(range(extra))
+        # What np.sum comes to for an array, without its wrapper.
+        g = np.add.reduce(g, over) if type(g) is ndarray else np.sum(g, axis=over)
     axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
     if axes:
         g = np.sum(g, axis=axes, keepdims=True)
@@ -222,6 +225,8 @@ def reverse(
     otherwise they run on raw arrays. ``visit(node, cotangent)`` sees each node's complete cotangent and gives it back
     or another one; ``keep`` leaves small cotangents on the nodes.
     """
+    if not record and tracing() is not None:
+        return tracing().reverse(nodes, cotangents, retain, live, wanted)
     for t in nodes:
         if t._saved is None:
             raise GraphFreedError(
@@ -301,7 +306,7 @@ def recorded(t: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
                 f"its gradient cannot be recorded; compute the result anew after writing to .data"
             )
     params = t._params
-    if "residual" in params:
+    if "residual" in params and (tracing() is None or not tracing().first_order):
         params = {k: v for k, v in params.items() if k != "residual"}
     return (t, *t._inputs), params
 
@@ -323,6 +328,8 @@ def forward(
 
     ``derive(op, tangents, args, params)`` pushes tangents through an operation that has no jvp of its own.
     """
+    if not record and tracing() is not None:
+        return tracing().forward(nodes, tangents, derive)
     for t in nodes:
         ts = [tangents.get(x) if isinstance(x, Node) else None for x in t._inputs]
         if not [v for v in ts if v is not None]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import walk
-from ..mode import enable_grad, is_grad_enabled
+from ..mode import enable_grad, is_grad_enabled, tracing
 from ..op import Op
 from ..tensor import Tensor, apply, constant
 from ..tree import flatten
@@ -31,7 +31,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if not is_grad_enabled():
+        if not is_grad_enabled() or tracing() is not None:
             return f(*args, **kwargs)
         leaves, rebuild = flatten(args)
         given = [i for i, x in enumerate(leaves) if isinstance(x, Tensor)]

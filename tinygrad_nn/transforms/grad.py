@@ -11,7 +11,7 @@ import numpy as np
 from ..tensor import Tensor
 from ..tree import flatten
 from .gradients import pull, push
-from .lift import Lifted, in_kind, zeros
+from .lift import Lifted, in_kind, is_tensor, zeros
 
 
 def scalar(y: Any, who: str) -> None:
@@ -88,7 +88,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         gs, _ = flatten(cotangent)
         if len(gs) != len(outs):
             raise ValueError(f"vjp: the cotangent has {len(gs)} arrays, the value has {len(outs)}")
-        record = lifted.record or any(isinstance(g, Tensor) for g in gs)
+        record = lifted.record or any(is_tensor(g) for g in gs)
         seeds = [fitting(g, v, "vjp: cotangent") for g, v in zip(gs, outs, strict=True)]
         found = zeros(pull(outs, lifted.tensors, seeds, record), lifted.tensors)
         return tuple([in_kind(g, record) for g in lifted.group(found)])
@@ -125,7 +125,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     ts, _ = flatten(tuple(tangents))
     if len(ts) != len(lifted.tensors):
         raise ValueError(f"jvp: tangents hold {len(ts)} arrays, primals {len(lifted.tensors)}")
-    record = lifted.record or any(isinstance(t, Tensor) for t in ts)
+    record = lifted.record or any(is_tensor(t) for t in ts)
     ts = [fitting(t, x, "jvp: tangent") for t, x in zip(ts, lifted.tensors, strict=True)]
     y = lifted.call(f, {})
     outs, rebuild = flatten(y)

@@ -75,7 +75,7 @@ def pull(ys: list[Any], targets: list[Tensor], seeds: list[Any], record: bool, s
 
 
 def _owned(g: Any, record: bool) -> Any:
-    return g if record or g is None else np.array(g)
+    return g if record or g is None or isinstance(g, Tensor) else np.array(g)
 
 
 def push(ys: list[Any], starts: list[Tensor], tangents: list[Any], record: bool) -> list[Any]:

@@ -12,7 +12,7 @@ from ..tensor import Tensor, constant
 from ..tree import flatten
 from .grad import fitting, grad, scalar
 from .gradients import pull, push
-from .lift import Lifted, in_kind, zeros
+from .lift import Lifted, in_kind, is_tensor, zeros
 
 MODES = ("auto", "forward", "reverse")
 
@@ -126,7 +126,7 @@ def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
         if len(vs) != len(lifted.tensors):
             raise ValueError(f"hvp: the vector holds {len(vs)} arrays, the argument {len(lifted.tensors)}")
         vs = [fitting(t, x, "hvp: vector") for t, x in zip(vs, lifted.tensors, strict=True)]
-        record = lifted.record or any(isinstance(t, Tensor) for t in vs)
+        record = lifted.record or any(is_tensor(t) for t in vs)
         y = lifted.call(f, kwargs)
         scalar(y, "hvp")
         one = constant(np.ones(y.shape, y.dtype)) if isinstance(y, Tensor) else 1.0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..convert import NUMBERS
-from ..mode import enable_grad
+from ..mode import enable_grad, tracing
 from ..ops import elementwise
 from ..tensor import Tensor, apply, constant
 from ..tree import flatten
@@ -42,9 +42,11 @@ class Lifted:
             self.tensors += lifted
             new[n] = rebuild(list(lifted))
         self.args = tuple(new)
-        self.record = self.nested or any(isinstance(x, Tensor) for a in args for x in flatten(a)[0])
+        self.record = self.nested or any(is_tensor(x) for a in args for x in flatten(a)[0])
 
     def _lift(self, x: Any, n: int) -> Tensor:
+        if tracing() is not None and isinstance(x, Tensor):
+            return tracing().lifted(x, f"{self.who}: argument {n}")
         if isinstance(x, Tensor) and x.requires_grad:
             with enable_grad():
                 return apply(elementwise.positive, (x,))
@@ -76,12 +78,19 @@ class Lifted:
         return in_kind(value, self.record)
 
 
+def is_tensor(x: Any) -> bool:
+    """Tell whether x is a tensor to its user; in a trace tensors stand for plain arrays too."""
+    return isinstance(x, Tensor) and not x._stands_for_array
+
+
 def in_kind(value: Any, record: bool) -> Any:
     leaves, rebuild = flatten(value)
     return rebuild([_leaf_in_kind(v, record) for v in leaves])
 
 
 def _leaf_in_kind(v: Any, record: bool) -> Any:
+    if tracing() is not None and isinstance(v, Tensor):
+        return tracing().in_kind(v, record)
     if record:
         return v if isinstance(v, Tensor) or not hasattr(v, "shape") else constant(v)
     if isinstance(v, Tensor):

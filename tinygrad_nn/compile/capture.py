@@ -1,0 +1,113 @@
+"""What a function closes over: the variables of its scope and the globals that it reads, looked at from outside."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from numpy import ndarray
+
+from ..walk import Node
+
+#: How deep containers and objects are looked into.
+DEPTH = 6
+
+
+def functions(f: Any) -> Iterator[Any]:
+    """Give the plain functions behind a callable: itself, what a partial, method or transform wraps, inner ones."""
+    seen: set[int] = set()
+    stack = [f]
+    while stack:
+        g = stack.pop()
+        if id(g) in seen:
+            continue
+        seen.add(id(g))
+        if isinstance(g, functools.partial):
+            stack.append(g.func)
+        elif isinstance(g, types.MethodType):
+            stack.append(g.__func__)
+        elif isinstance(g, types.FunctionType):
+            yield g
+            for cell in g.__closure__ or ():
+                value = _content(cell)
+                if isinstance(value, (types.FunctionType, types.MethodType, functools.partial)):
+                    stack.append(value)
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def global_names(code: Any) -> Iterator[str]:
+    """Give the names of globals (and attributes) that a function's code and the code inside it use."""
+    stack = [code]
+    while stack:
+        c = stack.pop()
+        yield from c.co_names
+        stack += [k for k in c.co_consts if isinstance(k, types.CodeType)]
+
+
+def variables(f: Any) -> Iterator[tuple[str, Any, Callable[[], Any]]]:
+    """Give name, value and a way to look again for what a function closes over, its defaults and its object."""
+    if isinstance(f, types.MethodType):
+        yield "", f.__self__, lambda: f.__self__
+    elif isinstance(f, functools.partial):
+        for i, v in enumerate(f.args):
+            yield f"argument_{i}", v, lambda i=i: f.args[i]
+        for k in f.keywords:
+            yield k, f.keywords[k], lambda k=k: f.keywords.get(k)
+    elif not isinstance(f, types.FunctionType):
+        yield "", f, lambda: f
+    for g in functions(f):
+        for name, cell in zip(g.__code__.co_freevars, g.__closure__ or (), strict=True):
+            yield name, _content(cell), lambda cell=cell: _content(cell)
+        space = g.__globals__
+        for name in dict.fromkeys(global_names(g.__code__)):
+            if name in space:
+                yield name, space[name], lambda space=space, name=name: space.get(name)
+        for i, v in enumerate(g.__defaults__ or ()):
+            yield f"default_{i}", v, lambda g=g, i=i: (g.__defaults__ or (None,) * (i + 1))[i]
+
+
+def holdings(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Give the tensors, arrays and modules in a value, by paths such as ``model.0.weight``."""
+    stack: list[tuple[str, Any, int]] = [(name, value, 0)]
+    seen: set[int] = set()
+    while stack:
+        path, v, depth = stack.pop()
+        if isinstance(v, (Node, ndarray)):
+            yield path, v
+            continue
+        if id(v) in seen or depth > DEPTH:
+            continue
+        seen.add(id(v))
+        if hasattr(v, "named_parameters") and not isinstance(v, type):
+            yield path, v
+            for k, p in (*v.named_parameters(), *v.named_buffers()):
+                yield f"{path}.{k}" if path else k, p
+        elif hasattr(v, "param_groups") and not isinstance(v, type):
+            yield path, v
+            for i, group in enumerate(v.param_groups):
+                stack.append((f"{path}.{i}", group["params"], depth + 1))
+        elif type(v) is dict:
+            stack += [(f"{path}.{k}", x, depth + 1) for k, x in reversed(list(v.items())[:1000])]
+        elif type(v) in (list, tuple):
+            stack += [(f"{path}.{i}", x, depth + 1) for i, x in reversed(list(enumerate(v[:1000])))]
+        elif type(getattr(v, "__dict__", None)) is dict and not isinstance(
+            v, (type, types.ModuleType, types.FunctionType, types.MethodType)
+        ):
+            stack += [(f"{path}.{k}", x, depth + 1) for k, x in reversed(list(v.__dict__.items())[:1000])]
+
+
+def captured(f: Any) -> dict[str, Any]:
+    """Give the tensors, arrays and modules that a function closes over, by paths."""
+    found: dict[str, Any] = {}
+    for name, value, _ in variables(f):
+        for path, v in holdings(name, value):
+            found.setdefault(path, v)
+    return found

@@ -1,0 +1,91 @@
+"""Recording a call: arguments become tensors of a trace, the function runs once, its results are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import walk
+from ..mode import trace
+from ..record import constant
+from ..tensor import Tensor
+from ..tree import flatten
+from .trace import TracedArray, Tracer
+
+
+def is_input(x: Any) -> bool:
+    """Tell whether a leaf of the arguments is an input of the program (and not a fixed number, word or object)."""
+    return isinstance(x, (Tensor, ndarray, np.generic))
+
+
+def placeholder(x: Any, tracked: bool) -> Any:
+    """Give what stands for an argument in the trace."""
+    if isinstance(x, Tensor):
+        t = constant(x._data)
+        t._tracked = tracked and x.dtype.kind == "f"
+        if x.name is not None:
+            t.name = x.name
+        return t
+    t = constant(np.asarray(x) if type(x) is not ndarray and not isinstance(x, np.generic) else x)
+    if tracked and t.dtype.kind == "f":
+        t._tracked = True
+    else:
+        t.__class__ = TracedArray
+    return t
+
+
+class Recording:
+    """One recorded call: the tracer, the placeholders of the inputs, and the results in their containers."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        lift: bool = False,
+        known: Any = (),
+    ) -> None:
+        leaves, rebuild = flatten((args, kwargs))
+        self.tracer = tracer = Tracer()
+        for leaf in known:
+            tracer.known(leaf)
+        self.leaves = leaves
+        self.arguments = args
+        self.placeholders: list[Any] = []
+        new = list(leaves)
+        with trace(tracer):
+            for i, x in enumerate(leaves):
+                if is_input(x):
+                    wanted = x.requires_grad if isinstance(x, Tensor) else lift
+                    new[i] = placeholder(x, wanted)
+                    tracer.inputs[new[i]] = len(self.placeholders)
+                    self.placeholders.append(new[i])
+            tracer.start = walk.next_number()
+            try:
+                a, k = rebuild(new)
+                self.result = f(*a, **k)
+                tracer.settle()
+            except BaseException:
+                tracer.restore()
+                raise
+        self.outputs, self.rebuild = flatten(self.result)
+        self.tracked = [
+            y
+            for y in self.outputs
+            if isinstance(y, Tensor) and y._tracked and y.op is not None and y not in tracer.freed
+        ]
+        self.forward_end = walk.next_number()
+
+    def pull(self, seeds: list[Any]) -> dict[Any, Any]:
+        """Record the backward pass from the tracked results: the cotangents of inputs and tensors outside."""
+        tracer = self.tracer
+        unique = list(dict.fromkeys(self.tracked))
+        cotangents = dict(zip(unique, seeds, strict=True))
+        with trace(tracer):
+            found = tracer.reverse(walk.graph(unique, tracer.start), cotangents, True, None, ())
+        for t, g in found.items():
+            tracer.name(t, g)
+        return found

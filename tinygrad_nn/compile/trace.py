@@ -1,0 +1,447 @@
+"""Tracing: run a function once on its real inputs and record every operation, also those that need no gradient.
+
+A trace knows no mathematics. The engine hands it each operation (``record.apply`` in trace mode), the walks of
+backward passes run their rules on tensors, so that these are recorded too, and what reads a tensor's values into
+Python is refused: a branch on data would be frozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import walk
+from ..mode import is_grad_enabled, no_grad, trace
+from ..op import PLAIN, Op
+from ..record import _explained, _recorded, caller, constant
+from ..tensor import Tensor, seed
+from ..walk import Node, next_number
+
+#: Plain functions that look at shapes and dtypes only.
+SHAPE_ONLY = frozenset(
+    [
+        *(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.iscomplexobj, np.isrealobj),
+        *(np.zeros_like, np.ones_like, np.empty_like),
+    ]
+)
+
+
+class TraceError(TypeError):
+    """Raised where compiled code cannot do what a function does, with what to do instead."""
+
+
+class TracedArray(Tensor):
+    """What stands for a plain array in a trace."""
+
+    __slots__ = ()
+    _stands_for_array = True
+
+
+class Effect:
+    """A change of state at its place in a trace: an optimizer's step, a gradient that is set, values written."""
+
+    def __init__(self, number: int, kind: str, run: Callable[..., Any] | None, **parts: Any) -> None:
+        self.number = number
+        self.kind = kind
+        self.run = run
+        self.__dict__.update(parts)
+
+
+class Tracer:
+    """What records one run of a function: the nodes hang together by their inputs, the rest is noted here."""
+
+    def __init__(self) -> None:
+        self.start = next_number()
+        #: Which argument a tensor stands for.
+        self.inputs: dict[Any, int] = {}
+        #: Tensors that are another one (detached, lifted, made of it), or an array that is read anew at each call.
+        self.alias: dict[Any, Any] = {}
+        #: What a node is made of in NumPy's own functions, where its operation is a Python function of them.
+        self.inside: dict[Any, Any] = {}
+        #: Parts of residuals: the node and the way to the part.
+        self.parts: dict[Any, tuple[Any, tuple[int, ...]]] = {}
+        #: What np.geterr() says inside an operation where it differs from outside.
+        self.errstate: dict[Any, dict[str, str]] = {}
+        #: Functions without a derivative, by the node that stands for their call.
+        self.freed: set[Any] = set()
+        self.effects: list[Effect] = []
+        #: Gradients as they were when the trace began, by leaf; and which of them the function saw or replaced.
+        self.entry: dict[Any, Any] = {}
+        self.cleared: set[Any] = set()
+        self.grads_read: dict[Any, Any] = {}
+        self.needs_none: dict[Any, bool] = {}
+        #: Whose cotangent a node is: for names.
+        self.cotangents: dict[Any, Any] = {}
+        self.first_order = False
+        #: Whether the function differentiates inside.
+        self.lifts = False
+        self.outside = np.geterr()
+        self.plain_ops: dict[Any, Op] = {}
+
+    # -- operations ---------------------------------------------------------------------------------------------
+
+    def ours(self, t: Any) -> bool:
+        """Tell whether a tensor's values may differ at the next call: all but constants made in the trace."""
+        return t._number < self.start or t.op is not None or t in self.inputs or t in self.alias or t in self.parts
+
+    def apply(self, op: Op, inputs: Any, values: list[Any], params: dict[str, Any], needs: bool) -> Any:
+        """Compute and record an operation."""
+        live = {k: _strip(v) for k, v in params.items()} if params else params
+        try:
+            y = op.fn(*values, **live)
+        except TraceError:
+            raise
+        except Exception as e:
+            raise _explained(e, op, values, live) from None
+        inputs = tuple([x if isinstance(x, Node) else v for x, v in zip(inputs, values, strict=True)])
+        residual = None
+        if op.residual:
+            y, residual = y
+        if type(y) is not ndarray and not isinstance(y, np.generic):
+            y = np.asarray(y)
+        t = self._node(y, op, inputs, (y, *values), params, needs and is_grad_enabled())
+        if op.residual:
+            part = self._part(t, residual, (1,))
+            if part is not None:
+                t._params = {**params, "residual": part}
+        elif type(op.fn) is FunctionType and op.fn not in PLAIN:
+            inner = self._expanded(op, inputs, params, y)
+            if inner is not None:
+                self.inside[t] = inner
+        return t
+
+    def _node(self, y: Any, op: Op, inputs: Any, saved: Any, params: Any, tracked: bool) -> Any:
+        t = _recorded(y, op, inputs, saved, params, caller())
+        t._tracked = tracked
+        operands = [x for x in (*inputs, *_tensors(params)) if isinstance(x, Node)]
+        if operands and all(getattr(x, "_stands_for_array", False) for x in operands):
+            t.__class__ = TracedArray
+        state = np.geterr()
+        if state != self.outside:
+            self.errstate[t] = {k: v for k, v in state.items() if v != self.outside[k]}
+        return t
+
+    def _part(self, t: Any, residual: Any, way: tuple[int, ...]) -> Any:
+        """Give tensors for the arrays of a residual; None where it holds anything else."""
+        if isinstance(residual, (tuple, list)):
+            parts = [self._part(t, r, (*way, i)) for i, r in enumerate(residual)]
+            return None if any(p is None for p in parts) else tuple(parts)
+        if not isinstance(residual, (ndarray, np.generic)):
+            return None
+        p = constant(residual)
+        p.__class__ = TracedArray
+        self.parts[p] = (t, way)
+        return p
+
+    def _expanded(self, op: Op, inputs: Any, params: Any, y: Any) -> Any:
+        """Run an operation's own function on stand-ins: what it is made of, or None where it must stay a call."""
+        stand_ins = []
+        for x in inputs:
+            if isinstance(x, Node):
+                s = constant(x._data)
+                s.__class__ = TracedArray
+                self.alias[s] = x
+                stand_ins.append(s)
+            else:
+                stand_ins.append(x)
+        before = len(self.effects)
+        try:
+            with no_grad():
+                inner = op.fn(*stand_ins, **params)
+        except Exception:
+            return None
+        same = (
+            isinstance(inner, Tensor)
+            and len(self.effects) == before
+            and inner.shape == y.shape
+            and inner.dtype == y.dtype
+            and np.asarray(inner._data).tobytes() == np.asarray(y).tobytes()
+        )
+        return inner if same else None
+
+    def plain(self, f: Any, args: Any, kwargs: Any) -> Any:
+        """Run a function without a derivative, recorded where values flow through it."""
+        found = list(_tensors((args, kwargs)))
+        live = any(self.ours(t) for t in found)
+        if f not in PLAIN and not (found and all(t._stands_for_array for t in found)):
+            raise TypeError(
+                f"{f.__name__}: no derivative rule for this NumPy function, and running it on plain data would lose "
+                f"the gradient; declare it with tg.op.elementwise, linear, multilinear or general"
+            )
+        y = f(*_strip(args), **_strip(kwargs))
+        if not live or f in SHAPE_ONLY or not isinstance(y, (ndarray, np.generic, bool)):
+            if live and f not in SHAPE_ONLY:
+                raise TraceError(self._advice(f.__name__))
+            return y
+        data = y if isinstance(y, (ndarray, np.generic)) else np.bool_(y)
+        op = self.plain_ops.get(f)
+        if op is None:
+            op = self.plain_ops[f] = Op("general", f, (None,), name=f.__name__, variadic=True, register=False)
+        t = self._node(data, op, args, (data,), kwargs, False)
+        t.__class__ = TracedArray
+        return t
+
+    # -- what would leave the trace -----------------------------------------------------------------------------------
+
+    def _advice(self, who: str) -> str:
+        where = caller()
+        line = f" (line {_line(*where)})" if where is not None else ""
+        return (
+            f"{who}: compiled code is recorded once, so a Python value or branch taken from a tensor's values{line} "
+            f"would be frozen; use np.where for the branch, return the tensor, or take this out of the compiled code"
+        )
+
+    def peek(self, t: Any, who: str) -> None:
+        """Refuse to hand out values that the next call may have otherwise."""
+        if not self.ours(t):
+            return
+        if who == ".data" and t._number < self.start and t.op is None and t not in self.inputs:
+            return
+        raise TraceError(self._advice(who))
+
+    def values(self, t: Any) -> Any:
+        """Give what stands for whole numbers that an operation reads beside the derivative: the tensor itself."""
+        if not self.ours(t):
+            return t._data
+        if t.dtype.kind in "iu":
+            return t
+        raise TraceError(self._advice("index" if t.dtype.kind == "b" else "values"))
+
+    def made(self, t: Any, data: Any, dtype: Any) -> None:
+        """Note what a tensor made in the trace was made of."""
+        if isinstance(data, Node):
+            if self.ours(data):
+                self.alias[t] = data if data.dtype == dtype else data.detach().astype(dtype)
+        elif type(data) is ndarray:
+            if data.dtype == dtype:
+                self.alias[t] = data
+            else:
+                self.alias[t] = constant(data).astype(dtype)
+
+    def detached(self, t: Any) -> Any:
+        d = constant(t._data)
+        if t._stands_for_array:
+            d.__class__ = TracedArray
+        if self.ours(t):
+            self.alias[d] = t
+        return d
+
+    def lifted(self, x: Any, who: str) -> Any:
+        """Give a fresh tensor of the same value that needs a gradient."""
+        self.lifts = True
+        if x.dtype.kind != "f":
+            raise TypeError(f"{who}: dtype {x.dtype} cannot require a gradient; give floats")
+        y = constant(x._data)
+        y.op, y._inputs, y._saved = _SAME, (x,), (x._data, x._data)
+        y._tracked = True
+        return y
+
+    def in_kind(self, v: Any, record: bool) -> Any:
+        """Give a result as a tensor, or as what stands for a plain array."""
+        if record or v._stands_for_array:
+            return v
+        p = constant(v._data)
+        p.__class__ = TracedArray
+        if self.ours(v):
+            self.alias[p] = v
+        return p
+
+    # -- backward passes -----------------------------------------------------------------------------------------------
+
+    def reverse(self, nodes: Any, cotangents: Any, retain: bool, live: Any, wanted: Any) -> Any:
+        """Walk back with the rules recorded, where eager code would only compute."""
+        for t in nodes:
+            if t in self.freed:
+                raise walk.GraphFreedError(
+                    f"{t.op.name}: this graph was freed by an earlier backward pass; call backward(retain_graph=True) "
+                    f"the first time, or compute the result anew"
+                )
+        for t, g in cotangents.items():
+            if not isinstance(g, Tensor):
+                cotangents[t] = constant(g)
+        before, self.first_order = self.first_order, True
+        try:
+            with no_grad():
+                walk.reverse(nodes, cotangents, record=True, retain=True, live=live, wanted=wanted, visit=self._visit)
+        finally:
+            self.first_order = before
+        if not retain:
+            self.freed.update(nodes)
+        return cotangents
+
+    def _visit(self, t: Any, g: Any) -> Any:
+        if t._hooks or t._retains:
+            raise TraceError("compile: hooks and retain_grad are not compiled; register them outside")
+        self.name(t, g)
+        return g
+
+    def name(self, t: Any, g: Any) -> None:
+        """Note whose cotangent a tensor is."""
+        if isinstance(g, Tensor) and g.op is not None:
+            self.cotangents.setdefault(g, t)
+
+    def forward(self, nodes: Iterable[Any], tangents: Any, derive: Any) -> Any:
+        """Walk forward with everything recorded."""
+        for t, v in tangents.items():
+            if not isinstance(v, Tensor):
+                tangents[t] = constant(v)
+        before, self.first_order = self.first_order, False
+        try:
+            with no_grad():
+                return walk.forward(nodes, tangents, derive, record=True)
+        finally:
+            self.first_order = before
+
+    def backward(self, y: Any, gradient: Any, retain: bool) -> None:
+        """Record ``y.backward()``: the leaves' gradients are tensors of the trace."""
+        if isinstance(gradient, Tensor) and gradient.shape == y.shape:
+            g: Any = gradient.detach()
+            g = g if g.dtype == y.dtype else g.astype(y.dtype)
+        else:
+            g = seed(y, gradient, "backward")
+        found = self.reverse(walk.graph((y,), self.start), {y: g}, retain, None, ())
+        for leaf, d in found.items():
+            leaf._receive(d)
+
+    # -- gradients on leaves -----------------------------------------------------------------------------------------
+
+    def known(self, leaf: Any) -> None:
+        """Remember a leaf's gradient as it was before the trace changes it."""
+        if leaf not in self.entry:
+            self.entry[leaf] = leaf._grad
+
+    def receive(self, leaf: Any, g: Any) -> None:
+        """Add a gradient to a leaf's."""
+        if leaf.op is not None:
+            raise TraceError(
+                "backward: the compiled function's graph goes on outside of it, where it cannot be followed; "
+                "return the loss and call backward() on it outside"
+            )
+        if leaf._hooks:
+            raise TraceError("compile: hooks are not compiled; remove the hook or leave this function as it is")
+        self.name(leaf, g)
+        self.known(leaf)
+        old = self._old(leaf)
+        leaf._grad = g if old is None else old + g
+
+    def _old(self, leaf: Any) -> Any:
+        old = leaf._grad
+        if old is None:
+            if self.entry.get(leaf) is None and leaf not in self.cleared:
+                self.needs_none[leaf] = True
+        elif not isinstance(old, Tensor):
+            old = self.read_grad(leaf)
+        return old
+
+    def read_grad(self, leaf: Any) -> Any:
+        """Give a leaf's gradient as a tensor of the trace."""
+        g = leaf._grad
+        if g is None:
+            if leaf._number < self.start and leaf not in self.cleared:
+                self.known(leaf)
+                self.needs_none[leaf] = True
+            return None
+        if isinstance(g, Tensor):
+            return g
+        self.known(leaf)
+        t = constant(np.asarray(g))
+        t.__class__ = TracedArray
+        self.alias[t] = GradOf(leaf, len(self.effects))
+        leaf._grad = t
+        return t
+
+    def set_grad(self, leaf: Any, value: Any) -> None:
+        """Set a leaf's gradient to a tensor of the trace or an array."""
+        self.known(leaf)
+        if value is None:
+            self.cleared.add(leaf)
+            leaf._grad = None
+            return
+        t = value if isinstance(value, Tensor) else constant(np.array(value))
+        if t.shape != leaf.shape:
+            raise ValueError(f"{leaf._label()}.grad: takes None or an array of shape {leaf.shape}, got {t.shape}")
+        leaf._grad = t if t.dtype == leaf.dtype else t.detach().astype(leaf.dtype)
+
+    def settle(self) -> None:
+        """Give the leaves their gradients as arrays, as after an eager run, and note that as an effect."""
+        for leaf in list(self.entry):
+            g = leaf._grad
+            if isinstance(g, Tensor):
+                if not (g in self.alias and isinstance(self.alias[g], GradOf)):
+                    self.effects.append(Effect(next_number(), "grad", None, leaf=leaf, value=g))
+                    leaf._grad = np.array(g._data)
+                else:
+                    leaf._grad = self.entry[leaf] if self.entry[leaf] is not None else np.asarray(g._data)
+            elif g is None and leaf in self.cleared:
+                self.effects.append(Effect(next_number(), "grad", None, leaf=leaf, value=None))
+
+    def restore(self) -> None:
+        """Put the gradients back as they were before the trace."""
+        for leaf, g in self.entry.items():
+            leaf._grad = g
+
+    # -- changes of state --------------------------------------------------------------------------------------------
+
+    def effect(self, f: Any, args: Any, kwargs: Any) -> Any:
+        """Run something that changes state outside the trace, and note to run it at every call."""
+        if any(True for _ in _tensors((args, kwargs))):
+            raise TraceError(f"{f.__qualname__}: a tensor of the trace is handed to code that changes state")
+        self.settle()
+        self.effects.append(Effect(next_number(), "call", f, args=args, kwargs=kwargs))
+        with trace(None):
+            return f(*args, **kwargs)
+
+    def write(self, leaf: Any, value: Any) -> Any:
+        """Write a traced value into a leaf's array (``w -= rate * g`` under no_grad)."""
+        if leaf._number >= self.start or leaf in self.inputs:
+            raise TraceError(
+                f"{leaf._label()}: compiled code writes in place only to tensors from outside; use a = a + t"
+            )
+        self.effects.append(Effect(next_number(), "write", None, leaf=leaf, value=value))
+        with trace(None):
+            leaf._own()[...] = value._data
+        return leaf
+
+
+class GradOf:
+    """The gradient of a leaf, read when compiled code runs."""
+
+    def __init__(self, leaf: Any, version: int) -> None:
+        self.leaf = leaf
+        self.version = version
+
+
+_SAME = Op("elementwise", np.positive, (lambda g, y, x: g,), name="same", register=False)
+
+
+def _line(code: Any, instruction: int) -> int:
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def _tensors(x: Any) -> Iterable[Any]:
+    """Give the tensors in nested containers and slices."""
+    if isinstance(x, Node):
+        yield x
+    elif isinstance(x, (tuple, list)):
+        for v in x:
+            yield from _tensors(v)
+    elif isinstance(x, dict):
+        for v in x.values():
+            yield from _tensors(v)
+
+
+def _strip(x: Any) -> Any:
+    if isinstance(x, Node):
+        return x._data
+    if isinstance(x, (tuple, list)) and not hasattr(x, "_fields"):
+        return type(x)([_strip(v) for v in x])
+    if isinstance(x, dict):
+        return {k: _strip(v) for k, v in x.items()}
+    return x
