@@ -10,6 +10,7 @@ import tinygrad_nn as tg
 from tinygrad_nn import Tensor
 from tinygrad_nn.op import OPS, Op, case
 from tinygrad_nn.ops import bessel, special
+from tinygrad_nn.ops.complex import Complex
 from tinygrad_nn.tensor import apply
 
 __all__ = ["bessel", "special"]  # imported for the operations that they register
@@ -116,6 +117,8 @@ class Sample:
 def flat(y):
     if isinstance(y, (list, tuple)):
         return [v for part in y for v in flat(part)]
+    if isinstance(y, Complex) or np.iscomplexobj(y):
+        return [y.real, y.imag]
     return [y if hasattr(y, "dtype") else np.asarray(y)]
 
 

@@ -78,17 +78,29 @@ def _share(g: Any, strict: Any, weak: Any) -> Any:
     return (g * strict + g * weak) * 0.5
 
 
+def _largest(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """Hand g to a where a made the maximum y; a NaN makes it, and b as a plain number needs fewer comparisons."""
+    if type(b) in (int, float) and b == b:
+        return _share(g, y != b, np.logical_not(a < b))
+    return _share(g, (a > b) | (a != a), (a >= b) | (a != a))
+
+
+def _smallest(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if type(b) in (int, float) and b == b:
+        return _share(g, y != b, np.logical_not(a > b))
+    return _share(g, (a < b) | (a != a), (a <= b) | (a != a))
+
+
 maximum = elementwise(
     np.maximum,
-    # A NaN makes the result, so the cotangent goes to it.
-    lambda g, y, a, b: _share(g, (a > b) | (a != a), (a >= b) | (a != a)),
-    lambda g, y, a, b: _share(g, (b > a) | (b != b), (b >= a) | (b != b)),
+    lambda g, y, a, b: _largest(g, y, a, b),
+    lambda g, y, a, b: _largest(g, y, b, a),
     kinks="a half each at ties",
 )
 minimum = elementwise(
     np.minimum,
-    lambda g, y, a, b: _share(g, (a < b) | (a != a), (a <= b) | (a != a)),
-    lambda g, y, a, b: _share(g, (b < a) | (b != b), (b <= a) | (b != b)),
+    lambda g, y, a, b: _smallest(g, y, a, b),
+    lambda g, y, a, b: _smallest(g, y, b, a),
     kinks="a half each at ties",
 )
 fmax = elementwise(

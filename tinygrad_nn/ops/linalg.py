@@ -15,15 +15,15 @@ def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
         return g * b if a.ndim == 1 else np.expand_dims(g, -1) * b
     if a.ndim == 1:
         return np.squeeze(np.matmul(b, np.expand_dims(g, -1)), -1)
-    return np.matmul(g, np.matrix_transpose(b))
+    return np.dot(g, b.T) if g.ndim == b.ndim == 2 else np.matmul(g, b.mT)
 
 
 def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     if a.ndim == 1:
         return g * a if b.ndim == 1 else np.expand_dims(a, -1) * np.expand_dims(g, -2)
     if b.ndim == 1:
-        return np.squeeze(np.matmul(np.matrix_transpose(a), np.expand_dims(g, -1)), -1)
-    return np.matmul(np.matrix_transpose(a), g)
+        return np.squeeze(np.matmul(a.mT, np.expand_dims(g, -1)), -1)
+    return np.dot(a.T, g) if a.ndim == g.ndim == 2 else np.matmul(a.mT, g)
 
 
 matmul = multilinear(
