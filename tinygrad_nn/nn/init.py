@@ -8,17 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-
-Rng = np.random.Generator | int | None
-
-
-def generator(rng: Any, who: str) -> np.random.Generator:
-    """Give a generator: the one given, one from a seed, or one from fresh entropy for None."""
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if rng is None or (isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0):
-        return np.random.default_rng(rng)
-    raise TypeError(f"{who}: rng takes a numpy Generator, a seed (an integer >= 0) or None, got {rng!r}")
+from .options import Rng, generator
 
 
 def _fill(t: Any, values: Any, who: str) -> Any:

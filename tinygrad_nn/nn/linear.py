@@ -10,25 +10,10 @@ import numpy as np
 from ..op import OPS
 from ..ops.dense import affine
 from ..tensor import Parameter, apply
-from .init import Rng, generator
 from .module import Module
+from .options import Rng, drawn, generator, positive
 
 _matmul = OPS["matmul"]
-
-
-def positive(value: Any, name: str, who: str) -> int:
-    """Give a size as an int; raise ValueError where it is not a whole number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{who}: {name} must be a whole number above 0, got {value!r}")
-    return int(value)
-
-
-def drawn(bound: float, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator, who: str) -> Parameter:
-    """Give a parameter drawn uniformly from -bound ... bound."""
-    kind = np.dtype(dtype)
-    if kind.kind != "f":
-        raise TypeError(f"{who}: parameters need a float dtype, got {kind}")
-    return Parameter(rng.uniform(-bound, bound, shape).astype(kind))
 
 
 class Linear(Module):
