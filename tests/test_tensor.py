@@ -573,7 +573,7 @@ def test_in_place_operators():
 
 def test_a_function_without_a_rule_is_refused_with_advice():
     t = leaf([1.0, 2.0])
-    for f in (np.spacing, lambda x: np.apply_along_axis(np.sum, 0, x)):
+    for f in (np.spacing, np.roots, lambda x: np.nextafter(x, 2.0)):
         with pytest.raises(TypeError, match=r"no derivative rule.*tg\.op"):
             f(t)
     with pytest.raises(TypeError, match="reduce"):
