@@ -9,7 +9,7 @@ import numpy as np
 
 from ..op import OPS
 from ..ops.dense import affine
-from ..tensor import Parameter, apply
+from ..tensor import Parameter, apply, as_tensor
 from .module import Module
 from .options import Rng, drawn, generator, positive
 
@@ -58,3 +58,52 @@ class Linear(Module):
     def extra_repr(self) -> str:
         """Give the sizes."""
         return f"{self.in_features}, {self.out_features}{'' if self.bias is not None else ', bias=False'}"
+
+
+class Bilinear(Module):
+    """x1 @ weight[k] @ x2 + bias[k] for each output k, with weight (out, in1, in2).
+
+    Weight and bias are drawn uniformly from ±1/sqrt(in1), as in PyTorch.
+
+    >>> Bilinear(3, 4, 2, rng=0)(np.ones((5, 3), np.float32), np.ones((5, 4), np.float32)).shape
+    (5, 2)
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        dtype: Any = np.float32,
+        rng: Rng = None,
+    ) -> None:
+        self.in1_features = positive(in1_features, "in1_features", "Bilinear")
+        self.in2_features = positive(in2_features, "in2_features", "Bilinear")
+        self.out_features = positive(out_features, "out_features", "Bilinear")
+        draw = generator(rng, "Bilinear")
+        bound = 1.0 / math.sqrt(in1_features)
+        self.weight = drawn(bound, (out_features, in1_features, in2_features), dtype, draw, "Bilinear")
+        self.bias = drawn(bound, (out_features,), dtype, draw, "Bilinear") if bias else None
+
+    def forward(self, x1: Any, x2: Any) -> Any:
+        """Give the form of the two inputs (..., in1) and (..., in2), which agree in their leading axes."""
+        a, b = as_tensor(x1, "Bilinear"), as_tensor(x2, "Bilinear")
+        if a.shape[:-1] != b.shape[:-1] or a.shape[-1:] + b.shape[-1:] != (self.in1_features, self.in2_features):
+            raise ValueError(
+                f"Bilinear: needs inputs (..., {self.in1_features}) and (..., {self.in2_features}) with equal leading "
+                f"axes; got shapes {a.shape} and {b.shape}"
+            )
+        # One product for all outputs, (..., in1) @ (in1, out * in2), then one with x2 for each.
+        n, (out, in1, in2) = a.shape[:-1], self.weight.shape
+        table = self.weight.transpose(1, 0, 2).reshape(in1, out * in2)
+        rows = np.matmul(a, table).reshape(*n, out, in2)
+        y = np.squeeze(np.matmul(rows, np.expand_dims(b, -1)), -1)
+        return y if self.bias is None else y + self.bias
+
+    def extra_repr(self) -> str:
+        """Give the sizes."""
+        return f"{self.in1_features}, {self.in2_features}, {self.out_features}" + ", bias=False" * (self.bias is None)
