@@ -6,7 +6,7 @@ Unrelated to the project called tinygrad.
 from . import data, nn, op, optim
 from .check import GradientError, check_graph, gradcheck
 from .data import DataError
-from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, table
+from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .save import CheckpointError, load, save
 from .tensor import Parameter, Tensor
@@ -31,6 +31,7 @@ __all__ = [
     "data",
     "draw",
     "enable_grad",
+    "explore",
     "grad",
     "gradcheck",
     "gradients",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import TypeVar
 
 from .rows import has_fields
+from .summary import count_text
+from .trace import Trace
 from .view import Edge, Item, View
 
 GAP = "gap"
@@ -35,16 +39,33 @@ def cut(view: View, limit: int) -> None:
 
 
 def _ends(view: View, limit: int) -> set[str]:
-    """Take steps from the end and from the beginning by turns, each with its leaves, as long as they fit."""
     leaves: dict[str, set[str]] = {}
     kinds = {item.id: item.kind for item in view.items}
     for e in view.edges:
         if kinds[e.tail] in ("parameter", "constant"):
             leaves.setdefault(e.head, set()).add(e.tail)
     roots = set(view.trace.roots)
-    shown = {item.id for item in view.items if not roots.isdisjoint(item.members)}
-    shown = set(sorted(shown)[:limit])
-    steps = [item.id for item in view.items if item.kind in ("operation", "module")]
+    results = [item.id for item in view.items if not roots.isdisjoint(item.members)]
+    return _grow(results, [item.id for item in view.items if item.kind in ("operation", "module")], leaves, limit)
+
+
+def ends(trace: Trace, limit: int) -> set[int]:
+    """Give the first and the last operations of a graph with the leaves that they take, at most so many records."""
+    records = trace.records
+    steps = [r.index for r in records if r.op is not None]
+    leaves = {
+        i: {o.source for o in records[i].operands if o.source is not None and records[o.source].op is None}
+        for i in steps
+    }
+    return _grow(list(dict.fromkeys(trace.roots)), steps, leaves, limit)
+
+
+T = TypeVar("T", int, str)
+
+
+def _grow(results: list[T], steps: list[T], leaves: Mapping[T, set[T]], limit: int) -> set[T]:
+    """Take steps from the end and from the beginning by turns, each with its leaves, as long as they fit."""
+    shown = set(results[:limit])
     low, high = 0, len(steps) - 1
     late = True
     while low <= high:
@@ -62,7 +83,4 @@ def _gap_text(view: View, hidden: list[Item], limit: int) -> str:
     records = view.trace.records
     members = [records[m] for item in hidden for m in (*item.members, *item.inside)]
     kinds = Counter([r.op.name if r.op is not None else r.kind for r in members])
-    most = [f"{n:,} {name}" for name, n in sorted(kinds.items(), key=lambda kv: (-kv[1], kv[0]))[:4]]
-    if len(kinds) > 4:
-        most.append(f"{len(kinds) - 4} other kinds")
-    return f"{len(members):,} nodes left out\n{', '.join(most)}\nmax_nodes={limit} is the limit"
+    return f"{len(members):,} nodes left out\n{count_text(kinds)}\nmax_nodes={limit} is the limit"

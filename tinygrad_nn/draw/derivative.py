@@ -18,7 +18,7 @@ from .trace import Record, Trace
 UNPRINTABLE = "rule of {}"
 WIDEST = 36
 """A formula on an edge is at most this long; the tooltip has all of it."""
-_PLAIN_NAME = re.compile(r"[^\W\d][\w.]*(\[[\w'\"]+\])?")
+_PLAIN_NAME = re.compile(r"[\w.]*[^\W\d][\w.]*(\[[\w'\"]+\])?")
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ def call_name(r: Record) -> str:
 def formula_text(trace: Trace, r: Record, k: int, g: str = "g") -> str:
     """Write what an operation adds to the gradient of its input k, in names: ``g * cos(x)``."""
     names = [
-        call_name(trace.records[o.source]) if o.source is not None else _constant_text(o.constant) for o in r.operands
+        call_name(trace.records[o.source]) if o.source is not None else constant_text(o.constant) for o in r.operands
     ]
     return _rule_text(trace, r, k, g, call_name(r), names)
 
@@ -128,7 +128,7 @@ def numbers_text(trace: Trace, r: Record, k: int, g: Any, brief: bool = False) -
     if any(v.number is None for v in values) or np.size(g) != 1:
         return None
     values.append(summarize(np.asarray(g)))
-    texts = [_enclosed(short(v.number) if brief else v.text) for v in values]
+    texts = [enclosed(short(v.number) if brief else v.text) for v in values]
     return _rule_text(trace, r, k, texts[-1], texts[0], texts[1:-1])
 
 
@@ -159,12 +159,14 @@ def edge_words(back: Backward, r: Record, k: int, single: bool) -> tuple[str, st
     return "\n".join(label), "\n".join(full)
 
 
-def _constant_text(constant: Summary | None) -> str:
+def constant_text(constant: Summary | None) -> str:
+    """Write a constant in a formula: a number, or the outline of an array."""
     assert constant is not None
-    return _enclosed(constant.text) if constant.number is not None else f"array{constant.type}"
+    return enclosed(constant.text) if constant.number is not None else f"array{constant.type}"
 
 
-def _enclosed(number: str) -> str:
+def enclosed(number: str) -> str:
+    """Write a negative number in parentheses, as it stands in a product."""
     return f"({number})" if number.startswith("-") else number
 
 
@@ -177,19 +179,20 @@ def _rule_text(trace: Trace, r: Record, k: int, g: str, y: str, names: Iterable[
     for name, o in zip(names, r.operands, strict=True):
         summary = trace.records[o.source].value if o.source is not None else o.constant
         assert summary is not None
-        xs.append(_symbol(name, summary, known))
+        xs.append(symbol_of(name, summary, known))
     try:
         if op.variadic:
-            return str(op.rules[0](_symbol(g, r.value, known), _symbol(y, r.value, known), *xs, **params)[k])
+            return str(op.rules[0](symbol_of(g, r.value, known), symbol_of(y, r.value, known), *xs, **params)[k])
         rule = op.rules[k]
         if rule is None:
             return "0"
-        return str(rule(_symbol(g, r.value, known), _symbol(y, r.value, known), *xs, **params))
+        return str(rule(symbol_of(g, r.value, known), symbol_of(y, r.value, known), *xs, **params))
     except Exception:  # a user's own rule may do what only arrays can do: it computes, but it cannot be printed
         return UNPRINTABLE.format(op.name)
 
 
-def _symbol(text: str, summary: Summary, known: dict[int, Any]) -> Symbol:
+def symbol_of(text: str, summary: Summary, known: dict[int, Any]) -> Symbol:
+    """Give a symbol of that text with the shape and dtype of a summarized array."""
     try:
         dtype = np.dtype(summary.dtype)
     except TypeError:

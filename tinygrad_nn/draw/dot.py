@@ -13,8 +13,8 @@ from .legend import add_legend
 from .look import Look
 from .rows import Words, has_fields
 from .style import clip
-from .trace import where_text
 from .view import Edge, Item, View
+from .where import where_text
 
 # The side of a node on which edges come in.
 _ENTRY = {"TB": "n", "BT": "s", "LR": "w", "RL": "e"}

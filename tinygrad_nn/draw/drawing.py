@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any
 
 from ..files import write_atomically
+from .as_json import to_json
 from .choose import choose
 from .derivative import differentiate
 from .dot import build
+from .explore import MAX_NODES as MAX_PAGE
+from .explore import page
 from .look import COLORS, DIRECTIONS, RANKDIRS, Look
+from .mermaid import to_mermaid
 from .names import find_names
 from .render import BACKENDS, Rendered, RendererNotFound, RenderError, render
 from .rows import SHOWN, Words
+from .saved import DrawingError, Saved
 from .scale import make_scale
 from .style import theme_of
 from .table import Table, make_table
@@ -24,24 +28,6 @@ from .view import View
 
 MAX_NODES = 200
 """Above this a picture is folded, then cut."""
-
-
-class DrawingError(OSError):
-    """Raised when a picture cannot be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What was written: the file, its format, and the renderer that drew it (None where none was needed)."""
-
-    path: str
-    format: str
-    backend: str | None
-    messages: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        by = f", drawn by {self.backend}" if self.backend else ""
-        return f"{self.path} ({self.format}{by})"
 
 
 class Drawing:
@@ -53,6 +39,8 @@ class Drawing:
 
     def __init__(self, view: View, words: Words, look: Look, backend: str | None, timeout: float) -> None:
         self._view = view
+        self._words = words
+        self._look = look
         self._chosen = backend
         self._timeout = timeout
         self._rendered: dict[str, Rendered] = {}
@@ -131,12 +119,14 @@ class Drawing:
             return {"text/plain": f"{self}\n({problem})"}
 
 
-def _dot_text(drawing: Drawing) -> str:
-    return drawing.source
-
-
-_TEXTS = {"dot": _dot_text, "gv": _dot_text}
-FORMATS = ("svg", "png", "pdf", "dot")
+_TEXTS: dict[str, Callable[[Drawing], str]] = {
+    "dot": lambda d: d.source,
+    "gv": lambda d: d.source,
+    "json": lambda d: to_json(d._view, d._words),
+    "mmd": lambda d: to_mermaid(d._view, d._words, d._look),
+    "html": lambda d: page(d._view.trace, d._look.title or "computation graph", "auto", MAX_PAGE),
+}
+FORMATS = ("svg", "png", "pdf", "dot", "json", "mmd", "html")
 
 
 def draw(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from .fold import Part
+from .summary import count_text, parameters_text
 from .trace import Record, Trace
 from .view import Box, Item, View
 
@@ -79,25 +80,29 @@ def _stacks(view: View, items: Iterable[Item], shown: dict[int, Item]) -> list[I
     return stacks
 
 
+def shared_calls(trace: Trace, parts: Iterable[Part]) -> dict[int, int]:
+    """Give for each loop how many of the calls of modules around it hold all of its rounds."""
+    calls: dict[int, tuple[int, ...]] = {}
+    for part in parts:
+        for loop, _ in part.loops:
+            for m in (part.members[0], part.members[-1]):
+                mine = tuple([c.number for c in trace.records[m].calls])
+                calls[loop] = prefix(calls.get(loop, mine), mine)
+    return {loop: len(numbers) for loop, numbers in calls.items()}
+
+
 class _Boxes:
     """Makes the boxes of calls and loops as they are asked for."""
 
     def __init__(self, view: View, parts: list[Part]) -> None:
         self._view = view
         self._known: dict[tuple[str, int], Box] = {}
-        self._shared: dict[int, int] = {}
-        """For each loop how many of the calls around it hold all of its rounds."""
+        self._shared = shared_calls(view.trace, parts)
         self._spans: dict[int, tuple[int, int]] = {}
-        records = view.trace.records
-        calls: dict[int, tuple[int, ...]] = {}
         for part in parts:
             for loop, _ in part.loops:
                 low, high = self._spans.get(loop, (part.members[0], part.members[-1]))
                 self._spans[loop] = min(low, part.members[0]), max(high, part.members[-1])
-                for m in (part.members[0], part.members[-1]):
-                    mine = tuple([c.number for c in records[m].calls])
-                    calls[loop] = _prefix(calls.get(loop, mine), mine)
-        self._shared = {loop: len(numbers) for loop, numbers in calls.items()}
 
     def around(self, part: Part) -> str | None:
         """Give the innermost box of a part."""
@@ -131,7 +136,7 @@ class _Boxes:
         chains = [self._chain(id) for id in dict.fromkeys(ids)]
         shared = chains[0] if chains else ()
         for chain in chains[1:]:
-            shared = _prefix(shared, chain)
+            shared = prefix(shared, chain)
         box = None
         for id in shared:
             if self._view.boxes[id].kind == "loop":
@@ -147,7 +152,8 @@ class _Boxes:
         return tuple(reversed(chain))
 
 
-def _prefix(a: tuple[T, ...], b: tuple[T, ...]) -> tuple[T, ...]:
+def prefix(a: tuple[T, ...], b: tuple[T, ...]) -> tuple[T, ...]:
+    """Give what two tuples begin with in common."""
     n = 0
     for x, y in zip(a, b, strict=False):
         if x != y:
@@ -164,13 +170,12 @@ def _module_text(trace: Trace, item: Item, depth: int) -> str:
     taken = dict.fromkeys([o.source for r in ops for o in r.operands if o.source is not None and o.source not in own])
     types = ", ".join(dict.fromkeys([records[s].value.type for s in taken]))
     counts = Counter([r.op.name for r in ops if r.op is not None])
-    inside = ", ".join([name if n == 1 else f"{n:,} {name}" for name, n in counts.items()])
     title = _titles(ops[0], records[item.members[-1]], depth)
-    lines = [title, f"{types} → {ops[-1].value.type}" if types else ops[-1].value.type, inside]
+    lines = [title, f"{types} → {ops[-1].value.type}" if types else ops[-1].value.type, count_text(counts)]
     parameters = [records[m] for m in item.inside if records[m].kind == "parameter"]
     if parameters:
         elements = sum([_size(r) for r in parameters])
-        lines.append(f"{len(parameters):,} parameter{'s' * (len(parameters) != 1)}, {elements:,} numbers")
+        lines.append(parameters_text(len(parameters), elements))
     return "\n".join(lines)
 
 

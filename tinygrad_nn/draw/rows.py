@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .derivative import Backward
+from .operations import is_symmetric
 from .style import clip
 from .summary import Summary, bytes_text, summarize
-from .trace import Record, is_symmetric
+from .trace import Record
 from .view import Item, View
 
 MANY = 16
@@ -108,13 +109,11 @@ def port_texts(r: Record) -> list[str]:
 
 
 def side_names(r: Record) -> list[str]:
-    """Name the inputs of an operation: as its rule does where that is a word, by their side or place otherwise."""
+    """Name the inputs of an operation as its rule does; where those are letters, by their side or place."""
     names = [o.name for o in r.operands]
-    if all(len(name) > 1 for name in names):
+    if any(len(name) > 1 for name in names):
         return names
-    if len(names) == 2:
-        return ["left", "right"]
-    return [str(k + 1) if len(name) == 1 else name for k, name in enumerate(names)]
+    return ["left", "right"] if len(names) == 2 else [str(k + 1) for k in range(len(names))]
 
 
 def operand_text(name: str, constant: Summary | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -154,3 +154,25 @@ def bytes_text(n: int) -> str:
         if n >= size:
             return f"{n / size:.3g} {unit}"
     return f"{n} B"
+
+
+def count_text(kinds: Mapping[str, int]) -> str:
+    """Write how many there are of each kind, in their order: the four most frequent by name.
+
+    >>> count_text({"sin": 1, "add": 2})
+    'sin, 2 add'
+    """
+    frequent = sorted(kinds, key=lambda k: -kinds[k])[:4]
+    most = [name if n == 1 else f"{n:,} {name}" for name, n in kinds.items() if name in frequent]
+    if len(kinds) > 4:
+        most.append(f"{len(kinds) - 4} other kind{'s' * (len(kinds) != 5)}")
+    return ", ".join(most)
+
+
+def parameters_text(count: int, numbers: int) -> str:
+    """Write how many parameters there are, and how many numbers they hold.
+
+    >>> parameters_text(1, 1), parameters_text(2, 1200)
+    ('1 parameter, 1 number', '2 parameters, 1,200 numbers')
+    """
+    return f"{count:,} parameter{'s' * (count != 1)}, {numbers:,} number{'s' * (numbers != 1)}"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import linecache
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,10 +12,11 @@ from ..op import Op
 from ..walk import Node, Outline, everything
 from .calls import Call, calls_of
 from .names import Names
-from .summary import Summary, bytes_text, summarize
+from .operations import operand_names, params_text, saved_bytes
+from .summary import Summary, summarize
+from .where import where_of
 
 STALE = "maybe written to since: an operation on it gives another value now"
-SYMMETRY_SAMPLES = (np.array([0.3, 1.7, 2.0]), np.array([1.1, 0.6, 2.0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,110 +202,3 @@ def _operands(t: Node, index: Mapping[int, int]) -> tuple[Operand, ...]:
             for name, x in zip(names, t._inputs, strict=True)
         ]
     )
-
-
-@lru_cache(maxsize=1024)
-def operand_names(op: Op, n: int) -> tuple[str, ...]:
-    """Give what the operation's rules call its inputs: a and b, or x, or their numbers where it takes any number."""
-    if not op.variadic:
-        for rule in op.rules:
-            code = getattr(rule, "__code__", None)
-            if code is not None and code.co_argcount >= n + 2:
-                return tuple(code.co_varnames[2 : n + 2])
-    return tuple([str(i) for i in range(n)])
-
-
-@lru_cache(maxsize=1024)
-def is_symmetric(op: Op) -> bool:
-    """Tell, by trying it out, whether an operation of two inputs gives the same when they are exchanged.
-
-    >>> from ..op import OPS
-    >>> is_symmetric(OPS["add"]), is_symmetric(OPS["subtract"])
-    (True, False)
-    """
-    if op.family != "elementwise" or op.arity != 2 or op.residual:
-        return False
-    a, b = SYMMETRY_SAMPLES
-    try:
-        with np.errstate(all="ignore"):
-            return _same(op.fn(a, b), op.fn(b, a))
-    except Exception:  # a user's own operation may refuse these samples: then the order is shown
-        return False
-
-
-def params_text(op: Op, params: Mapping[str, Any]) -> str:
-    """Write the parameters of an operation: ``(axis=0)``, or ``[:, 0]`` for an index."""
-    shown = {k: v for k, v in params.items() if k != "residual"}
-    if not shown:
-        return ""
-    if list(shown) == ["index"]:
-        index = shown["index"]
-        return f"[{', '.join([_index(i) for i in (index if isinstance(index, tuple) else (index,))]) or '()'}]"
-    return f"({', '.join([f'{k}={_param(v)}' for k, v in shown.items()])})"
-
-
-def _index(i: Any) -> str:
-    if isinstance(i, slice):
-        step = "" if i.step is None else f":{i.step}"
-        return f"{'' if i.start is None else i.start}:{'' if i.stop is None else i.stop}{step}"
-    return "..." if i is Ellipsis else _param(i)
-
-
-def _param(v: Any) -> str:
-    if isinstance(v, np.ndarray):
-        if v.size <= 4:
-            return str(v.tolist())
-        return f"array{tuple(v.shape)} {v.dtype}"
-    text = str(v) if isinstance(v, np.dtype | np.generic) else repr(v)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def saved_bytes(t: Node) -> int:
-    """Count the bytes of the arrays that the operation's rules read: of the result, the inputs and the residual."""
-    op, saved = t.op, t._saved
-    assert op is not None
-    assert saved is not None
-    keeps: Sequence[bool] = op.keeps
-    if op.variadic:
-        keeps = (keeps[0], *([keeps[1]] * (len(saved) - 1)))
-    n = sum([getattr(v, "nbytes", 0) for v, kept in zip(saved, keeps, strict=True) if kept])
-    return n + sum([a.nbytes for a in _arrays(t._params.get("residual"))])
-
-
-def _arrays(x: Any) -> Iterable[Any]:
-    waiting = [x]
-    while waiting:
-        x = waiting.pop()
-        if isinstance(x, np.ndarray):
-            yield x
-        elif isinstance(x, list | tuple):
-            waiting.extend(x)
-
-
-def where_of(t: Node) -> tuple[str, int, str] | None:
-    """Give the file, line and function that made a node."""
-    where = getattr(t, "_where", None)
-    if where is None:
-        return None
-    code, instruction = where
-    starts, lines = _lines(code)
-    at = bisect_right(starts, instruction) - 1
-    return code.co_filename, lines[at] if at >= 0 else code.co_firstlineno, code.co_qualname
-
-
-@lru_cache(maxsize=4096)
-def _lines(code: Any) -> tuple[list[int], list[int]]:
-    rows = [(start, line) for start, _, line in code.co_lines() if line is not None]
-    return [start for start, _ in rows], [line for _, line in rows]
-
-
-def where_text(where: tuple[str, int, str]) -> str:
-    """Write a place in the user's program, with the line itself where it can be read."""
-    file, line, function = where
-    text = linecache.getline(file, line).strip()
-    return f"{file}:{line} in {function}" + (f"\n{text}" if text else "")
-
-
-def saved_text(record: Record) -> str:
-    """Write how many bytes a record's operation saves for the backward pass."""
-    return "" if record.saved is None else bytes_text(record.saved)
