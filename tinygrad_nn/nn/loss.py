@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from . import functional as F
 from .module import Module
+
+
+def _weight(value: Any) -> Any:
+    """Give a weight as a buffer's array: it is a constant of the loss, and no part of its state."""
+    return None if value is None else np.array(getattr(value, "data", value))
 
 
 class CrossEntropyLoss(Module):
@@ -22,7 +29,7 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        self.weight = weight
+        self.weight = _weight(weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
         self.label_smoothing = label_smoothing
@@ -44,7 +51,7 @@ class NLLLoss(Module):
     """
 
     def __init__(self, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean") -> None:
-        self.weight = weight
+        self.weight = _weight(weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
 
@@ -65,7 +72,7 @@ class BCELoss(Module):
     """
 
     def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
-        self.weight = weight
+        self.weight = _weight(weight)
         self.reduction = reduction
 
     def forward(self, x: Any, target: Any) -> Any:
@@ -85,9 +92,9 @@ class BCEWithLogitsLoss(Module):
     """
 
     def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
-        self.weight = weight
+        self.weight = _weight(weight)
         self.reduction = reduction
-        self.pos_weight = pos_weight
+        self.pos_weight = _weight(pos_weight)
 
     def forward(self, x: Any, target: Any) -> Any:
         """Give the loss."""
@@ -118,5 +125,12 @@ class MSELoss(Module):
 
 
 def options(module: Module) -> str:
-    """Give the attributes that are set, as keyword arguments."""
-    return ", ".join([f"{k}={v!r}" for k, v in vars(module).items() if v is not None and v != 0.0 and v != "mean"])
+    """Give the attributes that are set, as keyword arguments; of an array its shape."""
+    found = []
+    for k, v in vars(module).items():
+        if k.startswith("_") or k == "training" or v is None or (k == "reduction" and v == "mean"):
+            continue
+        if k == "label_smoothing" and not v:
+            continue
+        found.append(f"{k}=array of shape {v.shape}" if isinstance(v, np.ndarray) else f"{k}={v!r}")
+    return ", ".join(found)
