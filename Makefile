@@ -1,10 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup test slow lint format types ci clean
+COUNT := 300
+SEED := 0
+
+.PHONY: help setup test slow oracles reference lint format types ci clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.installed  ## make .venv with everything that the tests need
 
@@ -18,6 +21,13 @@ test: setup  ## run the tests and the doctests
 
 slow: setup  ## run only the tests marked slow
 	$(BIN)/pytest -q -n 2 -m slow
+
+oracles: setup  ## compare random programs with JAX in 64 bit: COUNT=10000 for more, SEED=300 for others
+	$(BIN)/pip install -q -e ".[oracles]"
+	cd tests && PYTHONPATH=.. ../$(BIN)/python -m oracles --count $(COUNT) --seed $(SEED)
+
+reference: setup  ## write docs/reference/ops.md anew from the registry
+	$(BIN)/python docs/make_reference.py
 
 lint: setup  ## check style, likely bugs and the format
 	$(BIN)/ruff check
