@@ -28,9 +28,11 @@ LAYERS = """
     check draw compile
     nn
     optim schedules data save
-    train plots
+    plots
+    train
     __init__
-    cli __main__
+    cli
+    __main__
 """
 
 # Import names that differ from the name of the distribution in pyproject.toml.

@@ -3,13 +3,14 @@
 Unrelated to the project called tinygrad.
 """
 
-from . import data, nn, op, optim
+from . import data, nn, op, optim, train
 from .check import GradientError, check_graph, gradcheck
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .save import CheckpointError, load, save
 from .tensor import Parameter, Tensor
+from .train import History, NonFiniteLoss, evaluate, fit
 from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, select, value_and_grad, vjp
 from .walk import ChangedError, GraphFreedError
 
@@ -22,6 +23,8 @@ __all__ = [
     "DrawingError",
     "GradientError",
     "GraphFreedError",
+    "History",
+    "NonFiniteLoss",
     "Parameter",
     "RenderError",
     "RendererNotFound",
@@ -31,7 +34,9 @@ __all__ = [
     "data",
     "draw",
     "enable_grad",
+    "evaluate",
     "explore",
+    "fit",
     "grad",
     "gradcheck",
     "gradients",
@@ -49,6 +54,7 @@ __all__ = [
     "select",
     "set_grad_enabled",
     "table",
+    "train",
     "value_and_grad",
     "vjp",
 ]

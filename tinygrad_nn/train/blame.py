@@ -1,0 +1,69 @@
+"""A loss that is NaN or infinite: find out where the first bad number comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from ..walk import Node, everything
+
+
+class NonFiniteLoss(FloatingPointError):
+    """Raised by ``tg.fit`` for a loss that is NaN or infinite; the model is as it was before that batch.
+
+    ``epoch`` and ``batch`` count from 1, ``history`` holds the epochs before.
+    """
+
+    def __init__(self, message: str, epoch: int, batch: int, history: Any) -> None:
+        super().__init__(message)
+        self.epoch = epoch
+        self.batch = batch
+        self.history = history
+
+
+def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[str, Tensor]]) -> str:
+    """Say in words where the first bad number is: in the data, in a parameter, or in an operation's result.
+
+    >>> w = Tensor([0.0], requires_grad=True)
+    >>> with np.errstate(divide="ignore"):
+    ...     blame(np.log(w).sum(), [], np.zeros(1), [("w", w)])
+    'log gave -inf from finite inputs (shape (1,), smallest input 0, largest 0)'
+    """
+    for role, given in [("inputs", a) for a in inputs] + [("targets", target)]:
+        bad = ~np.isfinite(_array(given))
+        if bad.any():
+            row = np.argwhere(bad)[0][0] if bad.ndim else 0
+            return f"the {role} of this batch hold {_bad(_array(given))} (first in row {row}); clean the data"
+    for name, p in named:
+        if not np.isfinite(p._data).all():
+            bad = _bad(np.asarray(p._data))
+            if p._grad is not None and not np.isfinite(p._grad).all():
+                return (
+                    f"the parameter {name!r} is {bad} since the step before, whose gradient held {_bad(p._grad)} "
+                    f"though its loss was finite: the derivative of some operation is infinite or NaN there"
+                )
+            return f"the parameter {name!r} holds {bad}: the steps are too long; take a smaller lr, or clip_norm="
+    for t in everything([loss]) if isinstance(loss, Node) else ():
+        if t.op is None or np.isfinite(_array(t)).all():
+            continue
+        arguments = [_array(x) for x in t._inputs if _array(x).size]
+        if all(np.isfinite(a).all() for a in arguments):
+            low, high = (f([f(a) for a in arguments]) for f in (np.min, np.max)) if arguments else (0, 0)
+            return (
+                f"{t.op.name} gave {_bad(_array(t))} from finite inputs (shape {_array(t).shape}, "
+                f"smallest input {low:.4g}, largest {high:.4g})"
+            )
+    return "it comes from the loss function itself"
+
+
+def _array(x: Any) -> Any:
+    a = np.asarray(x._data if isinstance(x, Node) else x)
+    return a if a.dtype.kind in "fiub" else np.zeros(0)
+
+
+def _bad(a: Any) -> str:
+    wrong = a[~np.isfinite(a)] if a.ndim else a.reshape(1)
+    return "NaN" if np.isnan(wrong).any() else "inf" if (wrong > 0).any() else "-inf"

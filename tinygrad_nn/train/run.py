@@ -1,0 +1,102 @@
+"""A training as it goes: what callbacks see, and the state that a checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..files import Path
+from ..optim import Optimizer
+from ..optim.schedules import Schedule
+from ..save import CheckpointError
+from .batches import Source
+from .callbacks import Callback
+from .checkpoint import read
+from .history import History
+from .model import generators, set_weights, weights
+
+
+class Run:
+    """What a callback may look at and change.
+
+    ``epoch`` is the number of epochs done, ``row`` the numbers of the last one.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Optimizer,
+        schedule: Schedule | None,
+        epochs: int,
+        rng: np.random.Generator,
+        sources: Mapping[str, Source],
+        callbacks: list[Callback],
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.epochs = epochs
+        self.epoch = 0
+        self.history = History({"loss": []})
+        self.row: dict[str, float] = {}
+        self.stopped = ""
+        """Why the training is to end before its last epoch."""
+        self._rng = rng
+        self._sources = sources
+        self._callbacks = callbacks
+
+    def stop(self, reason: str = "stopped by a callback") -> None:
+        """End the training after this epoch."""
+        self.stopped = self.stopped or reason
+
+    def _kinds(self) -> list[str]:
+        return [type(c).__name__ for c in self._callbacks]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give all that the rest of the training depends on."""
+        return {
+            "epoch": self.epoch,
+            "history": dict(self.history),
+            "weights": weights(self.model, self.optimizer),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule is not None else None,
+            "rng": self._rng.bit_generator.state,
+            "generators": {path: g.bit_generator.state for path, g in generators(self.model).items()},
+            "sources": {role: source.state_dict() for role, source in self._sources.items()},
+            "callbacks": [[kind, c.state_dict()] for kind, c in zip(self._kinds(), self._callbacks, strict=True)],
+        }
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        if (state["schedule"] is None) != (self.schedule is None):
+            raise ValueError("one of the two runs has a schedule and the other has none")
+        if [kind for kind, _ in state["callbacks"]] != self._kinds():
+            raise ValueError(f"it had the callbacks {[k for k, _ in state['callbacks']]}, this run has {self._kinds()}")
+        own = generators(self.model)
+        if set(own) != set(state["generators"]) or set(self._sources) != set(state["sources"]):
+            raise ValueError("it had other random generators in its model, or other data (with or without validation)")
+        set_weights(self.model, self.optimizer, state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        self._rng.bit_generator.state = state["rng"]
+        for path, g in own.items():
+            g.bit_generator.state = state["generators"][path]
+        for role, source in self._sources.items():
+            source.load_state_dict(state["sources"][role])
+        for callback, (_, inner) in zip(self._callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(inner)
+        self.history = History(state["history"])
+        self.epoch = int(state["epoch"])
+
+    def resume(self, path: Path) -> None:
+        """Take over a checkpoint, or raise CheckpointError and leave everything as it was."""
+        state = read(path)
+        before = self.state_dict()
+        try:
+            self._load(state)
+        except (ValueError, KeyError, TypeError) as problem:
+            self._load(before)
+            reason = f"it lacks {problem}" if isinstance(problem, KeyError) else str(problem)
+            raise CheckpointError(f"resume: {str(path)!r} does not fit this run: {reason}") from None
