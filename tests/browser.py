@@ -38,6 +38,7 @@ class Browser:
         self._buffer = b""
         self._number = 0
         self.requests: list[str] = []
+        self.refused: list[str] = []
         self.complaints: list[str] = []
         target = next(t for t in self._call("Target.getTargets")["targetInfos"] if t["type"] == "page")
         self._session = None
@@ -78,6 +79,8 @@ class Browser:
         params = event.get("params", {})
         if event.get("method") == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
+        elif event.get("method") == "Network.loadingFailed":
+            self.refused.append(params.get("blockedReason", params["errorText"]))
         elif event.get("method") == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
             self.complaints.append(details.get("exception", {}).get("description", details["text"]))
@@ -87,6 +90,7 @@ class Browser:
     def open(self, path: Path) -> float:
         """Open a file and give the seconds until its script is done."""
         self.requests.clear()
+        self.refused.clear()
         self.complaints.clear()
         start = time.perf_counter()
         self._call("Page.navigate", url=path.as_uri())

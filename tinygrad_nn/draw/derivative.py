@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from ..symbol import Symbol
 from ..walk import Node, Outline, fold, graph, reverse
 from .style import clip
-from .summary import Summary, short, summarize
+from .summary import Summary, shape_text, short, summarize
 from .trace import Record, Trace
 
 UNPRINTABLE = "rule of {}"
@@ -170,7 +169,7 @@ def enclosed(number: str) -> str:
     return f"({number})" if number.startswith("-") else number
 
 
-def _rule_text(trace: Trace, r: Record, k: int, g: str, y: str, names: Iterable[str]) -> str:
+def _rule_text(trace: Trace, r: Record, k: int, g: str, y: str, names: list[str]) -> str:
     op: Any = r.op
     t = trace.nodes[r.index]
     params = {key: v for key, v in t._params.items() if key != "residual"}
@@ -181,14 +180,24 @@ def _rule_text(trace: Trace, r: Record, k: int, g: str, y: str, names: Iterable[
         assert summary is not None
         xs.append(symbol_of(name, summary, known))
     try:
+        gy = symbol_of(g, r.value, known), symbol_of(y, r.value, known)
         if op.variadic:
-            return str(op.rules[0](symbol_of(g, r.value, known), symbol_of(y, r.value, known), *xs, **params)[k])
-        rule = op.rules[k]
-        if rule is None:
-            return "0"
-        return str(rule(symbol_of(g, r.value, known), symbol_of(y, r.value, known), *xs, **params))
+            text = str(op.rules[0](*gy, *xs, **params)[k])
+        else:
+            rule = op.rules[k]
+            text = "0" if rule is None else str(rule(*gy, *xs, **params))
     except Exception:  # a user's own rule may do what only arrays can do: it computes, but it cannot be printed
         return UNPRINTABLE.format(op.name)
+    return _with_constants(text, known, names)
+
+
+def _with_constants(text: str, known: dict[int, Any], names: list[str]) -> str:
+    """Write arrays of equal elements that a rule has made as what they are, not as c0, c1."""
+    for name, array in known.values():
+        if re.fullmatch(r"c\d+", name) and name not in names and array.size and (array == array.flat[0]).all():
+            value, shape = array.flat[0], shape_text(array.shape)
+            text = re.sub(rf"\b{name}\b", f"ones({shape})" if value == 1 else f"full({shape}, {value})", text)
+    return text
 
 
 def symbol_of(text: str, summary: Summary, known: dict[int, Any]) -> Symbol:

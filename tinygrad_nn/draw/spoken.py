@@ -32,7 +32,7 @@ def expression(trace: Trace, r: Record, names: list[str]) -> str:
     op: Any = r.op
     t = trace.nodes[r.index]
     params = {k: v for k, v in t._params.items() if k != "residual"}
-    if op.formula and not op.variadic:
+    if op.formula and not op.variadic and params.keys().isdisjoint(re.findall(r"\w+", op.formula)):
         by_name = {o.name: name for o, name in zip(r.operands, names, strict=True)}
         return re.sub(r"[^\W\d]\w*", lambda m: by_name.get(m[0], m[0]), op.formula)
     known = {id(v): (k, v) for k, v in params.items() if isinstance(v, np.ndarray)}
