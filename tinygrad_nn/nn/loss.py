@@ -10,17 +10,14 @@ from . import functional as F
 from .module import Module
 
 
-def _weight(value: Any) -> Any:
-    """Give a weight as a buffer's array: it is a constant of the loss, and no part of its state."""
-    return None if value is None else np.array(getattr(value, "data", value))
-
-
 class CrossEntropyLoss(Module):
     """Cross entropy from logits: see :func:`tinygrad_nn.nn.functional.cross_entropy`.
 
     >>> CrossEntropyLoss()([[0.0, 0.0]], [1])
     Tensor(0.69314718)
     """
+
+    weight: Any
 
     def __init__(
         self,
@@ -29,7 +26,7 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        self.weight = _weight(weight)
+        self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
         self.label_smoothing = label_smoothing
@@ -50,8 +47,10 @@ class NLLLoss(Module):
     Tensor(1.)
     """
 
+    weight: Any
+
     def __init__(self, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean") -> None:
-        self.weight = _weight(weight)
+        self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
 
@@ -71,8 +70,10 @@ class BCELoss(Module):
     Tensor(0.69314718)
     """
 
+    weight: Any
+
     def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
-        self.weight = _weight(weight)
+        self.register_buffer("weight", weight)
         self.reduction = reduction
 
     def forward(self, x: Any, target: Any) -> Any:
@@ -91,10 +92,13 @@ class BCEWithLogitsLoss(Module):
     Tensor(0.69314718)
     """
 
+    weight: Any
+    pos_weight: Any
+
     def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
-        self.weight = _weight(weight)
+        self.register_buffer("weight", weight)
         self.reduction = reduction
-        self.pos_weight = _weight(pos_weight)
+        self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, x: Any, target: Any) -> Any:
         """Give the loss."""

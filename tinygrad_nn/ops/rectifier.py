@@ -110,7 +110,7 @@ softshrink = elementwise(
 )
 softsign = elementwise(
     lambda x: x / (1.0 + np.abs(x)),
-    lambda g, y, x: g / np.square(1.0 + np.abs(x)),
+    lambda g, y, x: g * np.square(1.0 / (1.0 + np.abs(x))),
     name="softsign",
 )
 tanhshrink = elementwise(
