@@ -195,6 +195,8 @@ def _edges(dot: graphviz.Digraph, e: Edge, head: Item, view: View, back: Backwar
         kinds.add("gradient")
         text, full = ("", "") if head.kind != "operation" else edge_words(back, r, e.operand, head.single)
         extra = {k: v for k, v in extra.items() if k in ("constraint", "style")}
+        # Graphviz sets a label so near that its first letter touches the line.
+        text = "\n".join([f"\u00a0{line}\u00a0" for line in text.split("\n")]) if text else ""
         dot.edge(
             e.tail,
             end,

@@ -16,6 +16,7 @@ from .operations import operand_names, params_text, saved_bytes
 from .summary import Summary, summarize
 from .where import where_of
 
+_PACKAGE = __name__.partition(".")[0]
 STALE = "maybe written to since: an operation on it gives another value now"
 
 
@@ -160,7 +161,7 @@ def _find_stale(trace: Trace) -> None:
     """Run the operations on leaves again: a freed graph has only their present values, which may be others by now."""
     for r in trace.records:
         t = trace.nodes[r.index]
-        if t.op is None or t._saved is not None:
+        if t.op is None or t._saved is not None or not (t.op.numpy or t.op.fn.__module__.startswith(_PACKAGE)):
             continue
         leaves = [x for x in t._inputs if isinstance(x, Node) and x.op is None]
         values = [x._data if isinstance(x, Node) else x for x in t._inputs]

@@ -57,7 +57,8 @@ function makeNode(key) {
     return { key, kind: "folded", head: "▸ " + box.title, lines: box.text.split("\n").filter(Boolean), ports: [] };
   }
   const r = records[+key.slice(1)];
-  return { key, kind: r.kind, head: r.head, lines: r.lines, grad: r.grad, ports: r.ports, root: r.root,
+  const grad = r.grad === null && !parts.has(+key.slice(1)) ? undefined : r.grad;
+  return { key, kind: r.kind, head: r.head, lines: r.lines, grad, ports: r.ports, root: r.root,
     parts: parts.get(+key.slice(1)) };
 }
 
@@ -171,10 +172,8 @@ function copyLeaves(nodes, edges, uses) {
     if (!(uses.get(edge.from) > COPY_ABOVE)) continue;
     const target = nodes.get(edge.to), key = edge.from + "_" + edge.to;
     const original = nodes.get(edge.from);
-    if (!original.first) {
-      original.first = true;
-      continue;
-    }
+    original.first ??= edge.to;
+    if (original.first === edge.to) continue;
     if (!nodes.has(key)) {
       const r = records[+edge.from.slice(1)];
       nodes.set(key, { key, kind: r.kind + " copy", head: r.name || r.kind, lines: ["copy of #" + edge.from.slice(1)],
