@@ -19,7 +19,7 @@ def ones(n: int, dtype: Any) -> Any:
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    if not x.ndim:
+    if not getattr(x, "ndim", 0):
         raise ValueError("the input is a single number; it needs an axis as long as the weight's last one")
     y = np.dot(x, weight.T)
     if y.dtype == bias.dtype and y.ndim:
