@@ -112,15 +112,22 @@ class LoaderSource(Source):
             self.loader.load_state_dict(state)
 
 
+def is_arrays(data: Any) -> bool:
+    """Tell whether data are whole arrays, to be cut into batches."""
+    return isinstance(data, tuple | TensorDataset) or (
+        isinstance(data, list) and not (data and isinstance(data[0], tuple))
+    )
+
+
 def source_of(data: Any, size: int | None, who: str, role: str, rng: np.random.Generator | None) -> Source:
     """Give the source for (X, y), a dataset or a loader; raise a TypeError or DataError for everything else.
 
     ``role`` names the data in messages; batches have ``size`` samples, and an order drawn from ``rng``, or their own.
     """
-    if isinstance(data, TensorDataset):
-        data = data.arrays
-    if isinstance(data, tuple) or (isinstance(data, list) and not (data and isinstance(data[0], tuple))):
-        return ArraySource(_arrays(data, who, role), size or DEFAULT_SIZE, rng)
+    if is_arrays(data):
+        return ArraySource(
+            _arrays(data.arrays if isinstance(data, TensorDataset) else data, who, role), size or DEFAULT_SIZE, rng
+        )
     indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
     if isinstance(data, ndarray | Tensor | Mapping | str | bytes) or not (indexed or hasattr(data, "__iter__")):
         raise TypeError(f"{who}: the {role} is {type(data).__name__}; give (X, y), a dataset, or a loader of batches")

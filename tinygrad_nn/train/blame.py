@@ -52,9 +52,10 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
         arguments = [_array(x) for x in t._inputs if _array(x).size]
         if all(np.isfinite(a).all() for a in arguments):
             low, high = (f([f(a) for a in arguments]) for f in (np.min, np.max)) if arguments else (0, 0)
+            advice = "; numbers this large say that the steps are too long: take a smaller lr, or clip_norm="
             return (
                 f"{t.op.name} gave {_bad(_array(t))} from finite inputs (shape {_array(t).shape}, "
-                f"smallest input {low:.4g}, largest {high:.4g})"
+                f"smallest input {low:.4g}, largest {high:.4g}){advice if max(-low, high) > 1e6 else ''}"
             )
     return "it comes from the loss function itself"
 

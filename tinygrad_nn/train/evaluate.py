@@ -9,7 +9,7 @@ import numpy as np
 
 from ..mode import no_grad
 from ..tensor import Tensor
-from .batches import Source, source_of
+from .batches import Source, is_arrays, source_of
 from .losses import Scorer, resolve
 from .metrics import BY_NAME
 from .model import mode
@@ -128,7 +128,7 @@ def evaluate(
         raise TypeError(f"{who}: the model must be a Module or a function, got {type(model).__name__}")
     function = resolve(loss, who)
     totals = Totals(Scorer(function), metrics_of(metrics, who))
-    size = batch_size if batch_size is not None or not isinstance(data, tuple | list) else SIZE
+    size = SIZE if batch_size is None and is_arrays(data) else batch_size
     return measure(model, function, source_of(data, checked_size(size, who), who, "data", None), totals, who).row()
 
 

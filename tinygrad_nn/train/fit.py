@@ -15,7 +15,7 @@ from ..optim import Adam, Optimizer, clip_grad_norm, clip_grad_value
 from ..optim.checks import real, whole
 from ..optim.schedules import Schedule
 from ..tensor import Tensor
-from .batches import ArraySource, Batch, Source, source_of
+from .batches import ArraySource, Batch, Source, is_arrays, source_of
 from .blame import NonFiniteLoss, blame
 from .callbacks import callbacks_of
 from .evaluate import SIZE, Metrics, Totals, checked_size, measure, metrics_of, number
@@ -84,7 +84,7 @@ def fit(
     generator = _generator(rng)
     sources = {"train": source_of(train, size, WHO, "training data", generator if shuffle else None)}
     if validation is not None:
-        large = max(size or 0, SIZE) if isinstance(validation, tuple | list) and not _batches(validation) else None
+        large = max(size or 0, SIZE) if is_arrays(validation) else None
         sources["validation"] = source_of(validation, large, WHO, "validation data", None)
         _check_alike(sources["train"], sources["validation"])
     optimizer, schedule = _optimizer(model, optimizer, schedule)
@@ -101,10 +101,6 @@ def fit(
         run.resume(resume)
     loop.train(sources["train"], sources.get("validation"), progress)
     return run.history
-
-
-def _batches(data: Any) -> bool:
-    return isinstance(data, list) and bool(data) and isinstance(data[0], tuple)
 
 
 def _generator(rng: Any) -> np.random.Generator:
@@ -255,13 +251,15 @@ class Loop:
         mean = 0.0
         for i, (inputs, target, samples) in enumerate(group):
             output = run.model(*inputs)
+            if not self.checked:
+                self.check_labels(output, train)
             loss = self.loss(output, target)
             value = number(loss, WHO)
             self.batch += totals is not None
             if not math.isfinite(value):
                 raise self.non_finite(loss, value, inputs, target)
             if not self.checked:
-                self.check(loss, output, train)
+                self.check(loss)
             if i == 0:
                 run.optimizer.zero_grad()
             share = samples / everything
@@ -280,14 +278,17 @@ class Loop:
                 raise ValueError(f"{WHO}: the loss does not depend on any parameter of the optimizer")
         return mean
 
-    def check(self, loss: Any, output: Any, train: Source) -> None:
-        """Raise, before the first step, where no step can work or a later batch is sure to fail."""
+    def check(self, loss: Any) -> None:
+        """Raise, before the first step, where no step can work."""
         if not isinstance(loss, Tensor):
             raise TypeError(
                 f"{WHO}: the loss gave {type(loss).__name__}, not a Tensor; compute it from the model's output"
             )
         if not loss.requires_grad:
             raise ValueError(f"{WHO}: the loss does not depend on any tensor that requires a gradient")
+
+    def check_labels(self, output: Any, train: Source) -> None:
+        """Raise, before the first step, where a label of any batch is out of range."""
         if self.scorers[0].kind != "classes" or not isinstance(train, ArraySource):
             return
         labels, classes = train.arrays[-1], output.shape[1] if output.ndim > 1 else 0
@@ -303,7 +304,8 @@ class Loop:
     def non_finite(self, loss: Any, value: float, inputs: Any, target: Any) -> NonFiniteLoss:
         """Give the error for a loss that is no number."""
         run = self.run
-        culprit = blame(loss, inputs, target, named_parameters(run.model).items())
+        named = named_parameters(run.model) or {p.name or str(i): p for i, p in enumerate(self.params)}
+        culprit = blame(loss, inputs, target, named.items())
         where = f"batch {self.batch} of epoch {run.epoch + 1}"
         return NonFiniteLoss(
             f"{WHO}: the loss is {value} in {where}: {culprit}", run.epoch + 1, self.batch, run.history
