@@ -1,7 +1,16 @@
 """Verification: gradients against differences that know their own error, and the operation at fault by name."""
 
+from .anomaly import AnomalyError, detect_anomaly
 from .gradcheck import gradcheck
 from .graph import GraphReport, check_graph
 from .report import GradcheckReport, GradientError
 
-__all__ = ["GradcheckReport", "GradientError", "GraphReport", "check_graph", "gradcheck"]
+__all__ = [
+    "AnomalyError",
+    "GradcheckReport",
+    "GradientError",
+    "GraphReport",
+    "check_graph",
+    "detect_anomaly",
+    "gradcheck",
+]

@@ -21,6 +21,8 @@ TIGHT = 2e-5
 COARSE = 0.05
 #: An error below this part of (size of the values) / (size of what is moved) is as good as rounding allows.
 NEGLIGIBLE = 1e-11
+#: As good as zero.
+NOTHING = 1e-300
 
 AGREES, KINK, JUMP, INFINITE, UNRESOLVED, DIFFERS = "agrees", "kink", "jump", "infinite", "unresolved", "differs"
 
@@ -54,7 +56,9 @@ def judge(
         tried.append((seen, s))
         size = np.maximum(np.abs(s.value), np.abs(claims))
         near = np.abs(claims - s.value) <= WITHIN * s.error + slack
-        zero = (s.error <= NEGLIGIBLE * seen.sizes() / scale) & ((s.error <= TIGHT * size) | (size <= 3.0 * s.error))
+        zero = (s.error <= NEGLIGIBLE * seen.sizes() / scale + NOTHING) & (
+            (s.error <= TIGHT * size) | (size <= 3.0 * s.error)
+        )
         if np.all(near & ((s.error <= FINE * size) | zero)):
             rows = zip(claims, s.value, s.error, strict=True)
             return [Verdict(AGREES, float(c), float(v), float(e)) for c, v, e in rows], float(window.steps[0])
@@ -65,7 +69,7 @@ def judge(
 def _decide(tried: list[tuple[Window, Slope]], claim: float, slack: float, scale: float, r: int) -> Verdict:
     central = [(float(s.value[r]), float(s.error[r])) for _, s in tried]
     # Errors below this are small beside (size of the values) / (size of what is moved), the usual size of a slope.
-    floor = 1e5 * NEGLIGIBLE * max(float(w.sizes()[r]) for w, _ in tried) / scale
+    floor = 1e5 * NEGLIGIBLE * max(float(w.sizes()[r]) for w, _ in tried) / scale + NOTHING
     verdict = _by(central, claim, slack, floor)
     if verdict is not None and verdict.status == AGREES and verdict.error <= max(TIGHT * abs(verdict.value), floor):
         return verdict

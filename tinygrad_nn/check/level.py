@@ -135,7 +135,9 @@ class Level:
             report.notes.append("it has no elements")
             return report
         first: float | None = None
-        smooth = np.ones(leaf.value.shape)
+        smooth = np.array(np.isfinite(leaf.value), dtype=np.float64)
+        if not smooth.all():
+            report.notes.append(f"{int(np.sum(smooth == 0))} of its elements are not finite: they were not moved")
         for i in self._chosen(leaf, claims):
             size = abs(float(leaf.value.flat[i]))
             verdict, output, first = self._compare(k, unit(leaf, i), claims[:, i], size, first)
@@ -188,20 +190,21 @@ class Level:
 
     def _chosen(self, leaf: Leaf, claims: Array) -> list[int]:
         n = leaf.size
+        finite = np.isfinite(leaf.value).ravel()
         if n <= max(self.samples, 1):
-            return list(range(n))
+            return [int(i) for i in np.flatnonzero(finite)]
         if self.samples == 0:
             # What is not finite has no place in a direction.
             strange: Any = np.flatnonzero(~np.isfinite(claims).all(axis=0)) if np.isfinite(self.y).all() else []
-            return [int(i) for i in strange[:3]]
+            return [int(i) for i in strange[:3] if finite[i]]
         size = np.abs(np.where(np.isfinite(claims[0]), claims[0], np.inf))
         some = self.rng.choice(n, self.samples, replace=False)
         extremes = [int(np.argmax(size)), int(np.argmin(size)), int(np.argmin(np.where(size > 0, size, np.inf)))]
-        return sorted({*extremes, *[int(i) for i in some[: max(self.samples - 3, 1)]]})
+        return sorted([i for i in {*extremes, *[int(i) for i in some[: max(self.samples - 3, 1)]]} if finite[i]])
 
     def _direction(self, leaf: Leaf, relative: bool) -> Array:
         """Draw a direction of powers of two, either sign, in proportion to the elements or the same for all."""
-        a = np.abs(leaf.value)
+        a = np.abs(_known(leaf.value))
         usual = power_of_two(float(np.median(a[a > 0]))) if np.any(a > 0) else 1.0
         size = np.where(a > 0, a, usual) if relative else np.full(a.shape, max(usual, 1.0))
         v = 2.0 ** np.round(np.log2(size)) if relative else size

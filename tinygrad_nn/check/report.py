@@ -69,7 +69,9 @@ class InputReport:
 
     def _largest(self, sizes: list[float]) -> float:
         largest = max(sizes, default=0.0)
-        return largest / self.scale if largest and self.scale else largest
+        # Derivatives that are zero within their errors are no measure: then the number itself is given.
+        zero = self.scale <= max([f.verdict.error for f in self._smooth()], default=0.0)
+        return largest if zero else largest / self.scale
 
     @property
     def failures(self) -> list[Finding]:
