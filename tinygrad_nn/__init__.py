@@ -5,6 +5,7 @@ Unrelated to the project called tinygrad.
 
 from . import data, nn, op, optim, train
 from .check import GradientError, check_graph, gradcheck
+from .compile import TraceError, compile, to_source
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -29,8 +30,10 @@ __all__ = [
     "RenderError",
     "RendererNotFound",
     "Tensor",
+    "TraceError",
     "check_graph",
     "checkpoint",
+    "compile",
     "data",
     "draw",
     "enable_grad",
@@ -54,6 +57,7 @@ __all__ = [
     "select",
     "set_grad_enabled",
     "table",
+    "to_source",
     "train",
     "value_and_grad",
     "vjp",

@@ -50,7 +50,7 @@ class NumpyLike(Node):
     __read_op__ = staticmethod(apply)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray[Any, Any]:
-        if self._tracked:
+        if self._tracked and tracing() is None:
             raise TypeError(
                 f"{self._label()}: turning a tensor that needs a gradient into an array would cut its graph; "
                 f"use NumPy functions on the tensor itself, or .detach() or .data on purpose"

@@ -74,6 +74,9 @@ class Op:
     directly. Calling it with arrays computes; an argument that is a Tensor (or Symbol) takes over and records (prints).
     """
 
+    #: Whether each call draws new random numbers: compiled code neither merges nor repeats such calls.
+    random = False
+
     def __init__(
         self,
         family: str,

@@ -105,11 +105,11 @@ class Tensor(NumpyLike):
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is None:
-            self._grad = None
-            return
         if tracing() is not None:
             tracing().set_grad(self, value)
+            return
+        if value is None:
+            self._grad = None
             return
         a = np.asarray(value if not isinstance(value, Tensor) else value._data)
         if a.shape != self._data.shape or a.dtype.kind not in "fiub":
@@ -252,7 +252,7 @@ class Tensor(NumpyLike):
 
     def zero_grad(self) -> None:
         """Forget the gradient: ``grad`` is None again."""
-        self._grad = None
+        self.grad = None
 
     def retain_grad(self) -> None:
         """Keep this tensor's gradient in ``grad`` at ``backward`` though it is not a leaf."""

@@ -96,7 +96,7 @@ class Names:
             if v.where is not None and v.hint is None:
                 last[v.where] = v
         for v in program.body:
-            if v in self.names or v in hidden or v.kind == "effect":
+            if v in self.names or v in hidden or (v.kind == "effect" and v.dtype is None):
                 continue
             if v.hint is not None:
                 self._give(v, f"d_{self.names.get(v.hint) or 'x'}")

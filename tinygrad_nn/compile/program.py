@@ -10,7 +10,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..walk import Node
-from .trace import Effect, GradOf, Tracer
+from .trace import Tracer
+from .traced import Effect, GradOf
 
 
 class Value:
@@ -129,14 +130,14 @@ class Builder:
         self.consts: dict[Any, Value] = {}
         self.reads: dict[Any, Value] = {}
         self.body: list[Value] = []
+        self.worked: dict[Effect, Value] = {}
         #: The operation that a node is the last part of.
         self.outer: dict[Any, str] = {}
         self.marks = [e.number for e in tracer.effects if e.kind in ("call", "write")]
 
     def build(self, outputs: list[Any], effects: list[Effect]) -> Program:
         """Give the program that computes the outputs and works the effects."""
-        roots = [*outputs, *[e.__dict__["value"] for e in effects if e.__dict__.get("value") is not None]]
-        nodes = self._needed([r for r in roots if isinstance(r, Node)])
+        nodes = self._needed(list(_nodes_in([*outputs, *[e.__dict__["value"] for e in effects]])))
         steps: list[tuple[int, Any]] = [(t._number, t) for t in nodes]
         steps += [(e.number, e) for e in effects]
         steps.sort(key=lambda s: s[0])
@@ -146,7 +147,8 @@ class Builder:
                 value = step.__dict__.get("value")
                 v = Value("effect", data=step, number=number)
                 if value is not None:
-                    v.args = (self.value(value, number),)
+                    v.args = (self.value(value, number),) if step.kind != "call" else self.value(value, number)
+                self.worked[step] = v
                 body.append(v)
             else:
                 self._call(step)
@@ -224,6 +226,8 @@ class Builder:
             return self._const(x, True)
         if isinstance(x, (tuple, list)) and not hasattr(x, "_fields"):
             return type(x)([self.value(v, number) for v in x])
+        if isinstance(x, dict):
+            return tuple([(k, self.value(v, number)) for k, v in x.items()])
         return x
 
     def _tensor(self, t: Any, number: int) -> Any:
@@ -236,6 +240,9 @@ class Builder:
         if t in tracer.inputs:
             v = Value("input", data=tracer.inputs[t], shape=t._data.shape, dtype=t._data.dtype, role=t)
             v.order = order_of(t._data)
+        elif t in tracer.results:
+            v = self.worked[tracer.results[t]]
+            v.shape, v.dtype = t._data.shape, t._data.dtype
         elif t in tracer.parts:
             node, way = tracer.parts[t]
             whole = self.values[node, "all"]
@@ -284,3 +291,5 @@ def _nodes_in(xs: Iterable[Any]) -> Iterator[Any]:
             yield x
         elif isinstance(x, (tuple, list)):
             yield from _nodes_in(x)
+        elif isinstance(x, dict):
+            yield from _nodes_in(x.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,9 @@ from ..mode import trace
 from ..record import constant
 from ..tensor import Tensor
 from ..tree import flatten
-from .trace import TracedArray, Tracer
+from .names import from_path, legal
+from .trace import Tracer
+from .traced import TracedArray, TracedTensor
 
 
 def is_input(x: Any) -> bool:
@@ -25,6 +28,7 @@ def placeholder(x: Any, tracked: bool) -> Any:
     """Give what stands for an argument in the trace."""
     if isinstance(x, Tensor):
         t = constant(x._data)
+        t.__class__ = TracedTensor
         t._tracked = tracked and x.dtype.kind == "f"
         if x.name is not None:
             t.name = x.name
@@ -32,6 +36,7 @@ def placeholder(x: Any, tracked: bool) -> Any:
     t = constant(np.asarray(x) if type(x) is not ndarray and not isinstance(x, np.generic) else x)
     if tracked and t.dtype.kind == "f":
         t._tracked = True
+        t.__class__ = TracedTensor
     else:
         t.__class__ = TracedArray
     return t
@@ -47,13 +52,14 @@ class Recording:
         kwargs: dict[str, Any],
         lift: bool = False,
         known: Any = (),
+        dry: bool = False,
     ) -> None:
+        self.leaves_tree = (args, kwargs)
         leaves, rebuild = flatten((args, kwargs))
-        self.tracer = tracer = Tracer()
+        self.tracer = tracer = Tracer(dry)
         for leaf in known:
             tracer.known(leaf)
         self.leaves = leaves
-        self.arguments = args
         self.placeholders: list[Any] = []
         new = list(leaves)
         with trace(tracer):
@@ -89,3 +95,38 @@ class Recording:
         for t, g in found.items():
             tracer.name(t, g)
         return found
+
+    def slim(self) -> None:
+        """Let go of the values that were recorded."""
+        empty: dict[Any, Any] = {}
+        self.tracer.inside = self.tracer.alias = self.tracer.parts = self.tracer.cotangents = empty
+        for y in self.outputs:
+            if isinstance(y, Tensor):
+                y._inputs, y._saved, y.op = (), None, None
+        self.placeholders = [TracedArray.__new__(TracedArray) for _ in self.placeholders]
+        self.leaves = [None if is_input(x) else x for x in self.leaves]
+
+
+def argument_paths(f: Any, recording: Recording) -> list[str]:
+    """Name the inputs by f's parameters, and by key or place in their containers."""
+    try:
+        target = f.forward if hasattr(f, "forward") else f
+        names = [p.name for p in inspect.signature(target).parameters.values() if p.kind.name.startswith("POSITIONAL")]
+    except (TypeError, ValueError):
+        names = []
+    paths: list[str] = []
+    args, kwargs = recording.leaves_tree
+    for i, a in enumerate(args):
+        base = legal(names[i]) if i < len(names) else None
+        paths += _leaf_paths(base or f"x{i + 1}", a)
+    for k, a in kwargs.items():
+        paths += _leaf_paths(legal(k) or "x", a)
+    return paths
+
+
+def _leaf_paths(base: str, tree: Any) -> list[str]:
+    if isinstance(tree, dict):
+        return [p for k, v in tree.items() for p in _leaf_paths(legal(k) or from_path(f"{base}_{k}") or base, v)]
+    if isinstance(tree, (list, tuple)):
+        return [p for i, v in enumerate(tree) for p in _leaf_paths(f"{base}_{i}", v)]
+    return [base] if is_input(tree) else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import functools
-import inspect
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +15,12 @@ from ..record import constant
 from .capture import captured
 from .helpers import Helpers
 from .literals import WRITTEN, array, scalar
-from .names import Names, from_path, legal, parameter_names
+from .names import Names, legal, parameter_names
 from .passes import cse, dead, fold
 from .program import Builder, Program, Value, operands, uses
-from .recording import Recording, is_input
+from .recording import Recording, argument_paths
 from .text import ATOM, Text, Writer
-from .trace import TracedArray, TraceError, _line
+from .traced import TracedArray, TraceError, line_of
 
 #: An expression that is used once is written where it is used up to this length.
 INLINE = 36
@@ -123,7 +122,7 @@ class _Author:
     def _given(self) -> dict[Value, str]:
         recording, builder = self.recording, self.builder
         given: dict[Value, str] = {}
-        paths = _argument_paths(self.f, recording)
+        paths = argument_paths(self.f, recording)
         for t, path in zip(recording.placeholders, paths, strict=True):
             v = builder.values.get(t)
             if v is not None:
@@ -237,7 +236,7 @@ class _Author:
             if v.where is not None and v.where != where and not backward:
                 where = v.where
                 code, at = v.where
-                note += f"  {code.co_filename.rsplit('/', 1)[-1]}:{_line(code, at)}"
+                note += f"  {code.co_filename.rsplit('/', 1)[-1]}:{line_of(code, at)}"
             if v.err:
                 lines.append(f"with np.errstate({', '.join([f'{k}={x!r}' for k, x in v.err.items()])}):")
                 line = f"    {line}"
@@ -358,30 +357,6 @@ def _written(v: Value) -> bool:
         return False
     a = v.data
     return isinstance(a, np.generic) or a.size <= WRITTEN or not array(a).startswith("np.frombuffer")
-
-
-def _argument_paths(f: Any, recording: Recording) -> list[str]:
-    """Name the inputs by f's parameters, and by key or place in their containers."""
-    try:
-        target = f.forward if hasattr(f, "forward") else f
-        names = [p.name for p in inspect.signature(target).parameters.values() if p.kind.name.startswith("POSITIONAL")]
-    except (TypeError, ValueError):
-        names = []
-    paths: list[str] = []
-    args = recording.arguments
-    for i, a in enumerate(args):
-        base = legal(names[i]) if i < len(names) else None
-        base = base or f"x{i + 1}"
-        paths += _leaf_paths(base, a)
-    return paths
-
-
-def _leaf_paths(base: str, tree: Any) -> list[str]:
-    if isinstance(tree, dict):
-        return [p for k, v in tree.items() for p in _leaf_paths(legal(k) or from_path(f"{base}_{k}") or base, v)]
-    if isinstance(tree, (list, tuple)):
-        return [p for i, v in enumerate(tree) for p in _leaf_paths(f"{base}_{i}", v)]
-    return [base] if is_input(tree) else []
 
 
 @functools.lru_cache(maxsize=256)

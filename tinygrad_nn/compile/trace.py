@@ -7,7 +7,7 @@ Python is refused: a branch on data would be frozen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
@@ -20,6 +20,8 @@ from ..op import PLAIN, Op
 from ..record import _explained, _recorded, caller, constant
 from ..tensor import Tensor, seed
 from ..walk import Node, next_number
+from .leaves import Leaves
+from .traced import Effect, Held, TracedArray, TracedTensor, TraceError, line_of, strip, tensors_in
 
 #: Plain functions that look at shapes and dtypes only.
 SHAPE_ONLY = frozenset(
@@ -30,32 +32,15 @@ SHAPE_ONLY = frozenset(
 )
 
 
-class TraceError(TypeError):
-    """Raised where compiled code cannot do what a function does, with what to do instead."""
-
-
-class TracedArray(Tensor):
-    """What stands for a plain array in a trace."""
-
-    __slots__ = ()
-    _stands_for_array = True
-
-
-class Effect:
-    """A change of state at its place in a trace: an optimizer's step, a gradient that is set, values written."""
-
-    def __init__(self, number: int, kind: str, run: Callable[..., Any] | None, **parts: Any) -> None:
-        self.number = number
-        self.kind = kind
-        self.run = run
-        self.__dict__.update(parts)
-
-
-class Tracer:
+class Tracer(Leaves):
     """What records one run of a function: the nodes hang together by their inputs, the rest is noted here."""
 
-    def __init__(self) -> None:
+    def __init__(self, dry: bool = False) -> None:
+        #: Whether to note changes of state without doing them.
+        self.dry = dry
         self.start = next_number()
+        #: The place in the user's program that began the trace: what has it as its place comes from no line of f.
+        self.call_site = caller()
         #: Which argument a tensor stands for.
         self.inputs: dict[Any, int] = {}
         #: Tensors that are another one (detached, lifted, made of it), or an array that is read anew at each call.
@@ -76,6 +61,10 @@ class Tracer:
         self.needs_none: dict[Any, bool] = {}
         #: Whose cotangent a node is: for names.
         self.cotangents: dict[Any, Any] = {}
+        #: Numbers that an effect gave.
+        self.results: dict[Any, Effect] = {}
+        #: Random generators that were drawn from, as they were before.
+        self.generators: dict[Any, Any] = {}
         self.first_order = False
         #: Whether the function differentiates inside.
         self.lifts = False
@@ -86,11 +75,15 @@ class Tracer:
 
     def ours(self, t: Any) -> bool:
         """Tell whether a tensor's values may differ at the next call: all but constants made in the trace."""
-        return t._number < self.start or t.op is not None or t in self.inputs or t in self.alias or t in self.parts
+        return t._number < self.start or t.op is not None or isinstance(t, TracedTensor) or t in self.alias
 
     def apply(self, op: Op, inputs: Any, values: list[Any], params: dict[str, Any], needs: bool) -> Any:
         """Compute and record an operation."""
-        live = {k: _strip(v) for k, v in params.items()} if params else params
+        if op.random:
+            rng = params.get("rng")
+            if isinstance(rng, np.random.Generator) and rng not in self.generators:
+                self.generators[rng] = rng.bit_generator.state
+        live = {k: strip(v) for k, v in params.items()} if params else params
         try:
             y = op.fn(*values, **live)
         except TraceError:
@@ -108,18 +101,19 @@ class Tracer:
             part = self._part(t, residual, (1,))
             if part is not None:
                 t._params = {**params, "residual": part}
-        elif type(op.fn) is FunctionType and op.fn not in PLAIN:
+        elif type(op.fn) is FunctionType and not op.random:
             inner = self._expanded(op, inputs, params, y)
             if inner is not None:
                 self.inside[t] = inner
         return t
 
     def _node(self, y: Any, op: Op, inputs: Any, saved: Any, params: Any, tracked: bool) -> Any:
-        t = _recorded(y, op, inputs, saved, params, caller())
+        where = caller()
+        t = _recorded(y, op, inputs, saved, params, None if where == self.call_site else where)
         t._tracked = tracked
-        operands = [x for x in (*inputs, *_tensors(params)) if isinstance(x, Node)]
-        if operands and all(getattr(x, "_stands_for_array", False) for x in operands):
-            t.__class__ = TracedArray
+        operands = [x for x in (*inputs, *tensors_in(params)) if isinstance(x, Node)]
+        arrays = operands and all(getattr(x, "_stands_for_array", False) for x in operands)
+        t.__class__ = TracedArray if arrays else TracedTensor
         state = np.geterr()
         if state != self.outside:
             self.errstate[t] = {k: v for k, v in state.items() if v != self.outside[k]}
@@ -165,14 +159,14 @@ class Tracer:
 
     def plain(self, f: Any, args: Any, kwargs: Any) -> Any:
         """Run a function without a derivative, recorded where values flow through it."""
-        found = list(_tensors((args, kwargs)))
+        found = list(tensors_in((args, kwargs)))
         live = any(self.ours(t) for t in found)
         if f not in PLAIN and not (found and all(t._stands_for_array for t in found)):
             raise TypeError(
                 f"{f.__name__}: no derivative rule for this NumPy function, and running it on plain data would lose "
                 f"the gradient; declare it with tg.op.elementwise, linear, multilinear or general"
             )
-        y = f(*_strip(args), **_strip(kwargs))
+        y = f(*strip(args), **strip(kwargs))
         if not live or f in SHAPE_ONLY or not isinstance(y, (ndarray, np.generic, bool)):
             if live and f not in SHAPE_ONLY:
                 raise TraceError(self._advice(f.__name__))
@@ -189,11 +183,15 @@ class Tracer:
 
     def _advice(self, who: str) -> str:
         where = caller()
-        line = f" (line {_line(*where)})" if where is not None else ""
+        line = f" (line {line_of(*where)})" if where is not None else ""
         return (
             f"{who}: compiled code is recorded once, so a Python value or branch taken from a tensor's values{line} "
             f"would be frozen; use np.where for the branch, return the tensor, or take this out of the compiled code"
         )
+
+    def refuse(self, what: str) -> None:
+        """Say that something cannot be compiled."""
+        raise TraceError(f"compile: {what} cannot be compiled; call it outside of the compiled function")
 
     def peek(self, t: Any, who: str) -> None:
         """Refuse to hand out values that the next call may have otherwise."""
@@ -224,9 +222,8 @@ class Tracer:
 
     def detached(self, t: Any) -> Any:
         d = constant(t._data)
-        if t._stands_for_array:
-            d.__class__ = TracedArray
         if self.ours(t):
+            d.__class__ = TracedArray if t._stands_for_array else TracedTensor
             self.alias[d] = t
         return d
 
@@ -238,6 +235,7 @@ class Tracer:
         y = constant(x._data)
         y.op, y._inputs, y._saved = _SAME, (x,), (x._data, x._data)
         y._tracked = True
+        y.__class__ = TracedTensor
         return y
 
     def in_kind(self, v: Any, record: bool) -> Any:
@@ -307,93 +305,34 @@ class Tracer:
         for leaf, d in found.items():
             leaf._receive(d)
 
-    # -- gradients on leaves -----------------------------------------------------------------------------------------
-
-    def known(self, leaf: Any) -> None:
-        """Remember a leaf's gradient as it was before the trace changes it."""
-        if leaf not in self.entry:
-            self.entry[leaf] = leaf._grad
-
-    def receive(self, leaf: Any, g: Any) -> None:
-        """Add a gradient to a leaf's."""
-        if leaf.op is not None:
-            raise TraceError(
-                "backward: the compiled function's graph goes on outside of it, where it cannot be followed; "
-                "return the loss and call backward() on it outside"
-            )
-        if leaf._hooks:
-            raise TraceError("compile: hooks are not compiled; remove the hook or leave this function as it is")
-        self.name(leaf, g)
-        self.known(leaf)
-        old = self._old(leaf)
-        leaf._grad = g if old is None else old + g
-
-    def _old(self, leaf: Any) -> Any:
-        old = leaf._grad
-        if old is None:
-            if self.entry.get(leaf) is None and leaf not in self.cleared:
-                self.needs_none[leaf] = True
-        elif not isinstance(old, Tensor):
-            old = self.read_grad(leaf)
-        return old
-
-    def read_grad(self, leaf: Any) -> Any:
-        """Give a leaf's gradient as a tensor of the trace."""
-        g = leaf._grad
-        if g is None:
-            if leaf._number < self.start and leaf not in self.cleared:
-                self.known(leaf)
-                self.needs_none[leaf] = True
-            return None
-        if isinstance(g, Tensor):
-            return g
-        self.known(leaf)
-        t = constant(np.asarray(g))
-        t.__class__ = TracedArray
-        self.alias[t] = GradOf(leaf, len(self.effects))
-        leaf._grad = t
-        return t
-
-    def set_grad(self, leaf: Any, value: Any) -> None:
-        """Set a leaf's gradient to a tensor of the trace or an array."""
-        self.known(leaf)
-        if value is None:
-            self.cleared.add(leaf)
-            leaf._grad = None
-            return
-        t = value if isinstance(value, Tensor) else constant(np.array(value))
-        if t.shape != leaf.shape:
-            raise ValueError(f"{leaf._label()}.grad: takes None or an array of shape {leaf.shape}, got {t.shape}")
-        leaf._grad = t if t.dtype == leaf.dtype else t.detach().astype(leaf.dtype)
-
-    def settle(self) -> None:
-        """Give the leaves their gradients as arrays, as after an eager run, and note that as an effect."""
-        for leaf in list(self.entry):
-            g = leaf._grad
-            if isinstance(g, Tensor):
-                if not (g in self.alias and isinstance(self.alias[g], GradOf)):
-                    self.effects.append(Effect(next_number(), "grad", None, leaf=leaf, value=g))
-                    leaf._grad = np.array(g._data)
-                else:
-                    leaf._grad = self.entry[leaf] if self.entry[leaf] is not None else np.asarray(g._data)
-            elif g is None and leaf in self.cleared:
-                self.effects.append(Effect(next_number(), "grad", None, leaf=leaf, value=None))
-
-    def restore(self) -> None:
-        """Put the gradients back as they were before the trace."""
-        for leaf, g in self.entry.items():
-            leaf._grad = g
-
     # -- changes of state --------------------------------------------------------------------------------------------
 
     def effect(self, f: Any, args: Any, kwargs: Any) -> Any:
         """Run something that changes state outside the trace, and note to run it at every call."""
-        if any(True for _ in _tensors((args, kwargs))):
-            raise TraceError(f"{f.__qualname__}: a tensor of the trace is handed to code that changes state")
+        args, kwargs = self._held(args), self._held(kwargs)
         self.settle()
-        self.effects.append(Effect(next_number(), "call", f, args=args, kwargs=kwargs))
+        e = Effect(next_number(), "call", f, value=(args, kwargs))
+        self.effects.append(e)
+        if self.dry:
+            return None
         with trace(None):
-            return f(*args, **kwargs)
+            y = f(*strip(args), **strip(kwargs))
+        if not isinstance(y, (float, np.generic, ndarray)):
+            return y
+        t = constant(np.float64(y) if isinstance(y, float) else y)
+        t.__class__ = TracedArray
+        self.results[t] = e
+        return t
+
+    def _held(self, x: Any) -> Any:
+        """Give arguments as an effect keeps them: tensors of the trace by value, those from outside as they are."""
+        if isinstance(x, Node):
+            return x if (self.ours(x) and x._number >= self.start) or x in self.inputs else Held(x)
+        if isinstance(x, (tuple, list)) and not hasattr(x, "_fields"):
+            return type(x)([self._held(v) for v in x])
+        if isinstance(x, dict):
+            return {k: self._held(v) for k, v in x.items()}
+        return [self._held(v) for v in x] if hasattr(x, "__next__") else x
 
     def write(self, leaf: Any, value: Any) -> Any:
         """Write a traced value into a leaf's array (``w -= rate * g`` under no_grad)."""
@@ -402,46 +341,11 @@ class Tracer:
                 f"{leaf._label()}: compiled code writes in place only to tensors from outside; use a = a + t"
             )
         self.effects.append(Effect(next_number(), "write", None, leaf=leaf, value=value))
+        if self.dry:
+            return leaf
         with trace(None):
             leaf._own()[...] = value._data
         return leaf
 
 
-class GradOf:
-    """The gradient of a leaf, read when compiled code runs."""
-
-    def __init__(self, leaf: Any, version: int) -> None:
-        self.leaf = leaf
-        self.version = version
-
-
 _SAME = Op("elementwise", np.positive, (lambda g, y, x: g,), name="same", register=False)
-
-
-def _line(code: Any, instruction: int) -> int:
-    for start, end, line in code.co_lines():
-        if start <= instruction < end and line is not None:
-            return line
-    return code.co_firstlineno
-
-
-def _tensors(x: Any) -> Iterable[Any]:
-    """Give the tensors in nested containers and slices."""
-    if isinstance(x, Node):
-        yield x
-    elif isinstance(x, (tuple, list)):
-        for v in x:
-            yield from _tensors(v)
-    elif isinstance(x, dict):
-        for v in x.values():
-            yield from _tensors(v)
-
-
-def _strip(x: Any) -> Any:
-    if isinstance(x, Node):
-        return x._data
-    if isinstance(x, (tuple, list)) and not hasattr(x, "_fields"):
-        return type(x)([_strip(v) for v in x])
-    if isinstance(x, dict):
-        return {k: _strip(v) for k, v in x.items()}
-    return x

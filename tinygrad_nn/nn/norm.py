@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..mode import effect, tracing
 from ..tensor import Parameter
 from . import functional as F
 from .module import Module
@@ -63,12 +64,19 @@ class _BatchNorm(Module):
         track = self.training and self.running_mean is not None
         number = 0 if self.num_batches_tracked is None else int(self.num_batches_tracked) + 1
         # Without a momentum the running moments are the mean of those of all batches.
+        if self.momentum is None and tracing() is not None:
+            tracing().refuse(f"{type(self).__name__} with momentum=None (its share changes at every call)")
         share = self.momentum if self.momentum is not None else 1.0 / max(number, 1)
         mean, var = (self.running_mean, self.running_var) if track else (None, None)
         y = F.batch_norm(x, mean, var, self.weight, self.bias, True, share, self.eps)
         if track:
-            self.num_batches_tracked = np.array(number)
+            self._count()
         return y
+
+    @effect
+    def _count(self) -> None:
+        number: Any = self.num_batches_tracked
+        self.num_batches_tracked = np.array(int(number) + 1)
 
     def extra_repr(self) -> str:
         """Give the size and the options."""

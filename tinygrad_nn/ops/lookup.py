@@ -99,3 +99,4 @@ keep_mask: Op = general(
     formula="0 with probability p, else 1 / (1 - p): drawn anew at every call",
     cases=[case((3, 4), p=0.5, rng=0)],
 )
+keep_mask.random = True

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..mode import effect
 from ..tensor import Tensor
 from ..walk import SOLE
 from .checks import real
 from .parameters import listed
 
 
+@effect
 def clip_grad_norm(params: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> float:
     """Scale all gradients together so that their norm is at most ``max_norm``, and give the norm that they had.
 
@@ -44,6 +46,7 @@ def clip_grad_norm(params: Tensor | Iterable[Tensor], max_norm: float, norm_type
     return total
 
 
+@effect
 def clip_grad_value(params: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Clip every element of every gradient to -clip_value ... clip_value; NaN stays NaN.
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..mode import effect
 from ..tensor import Tensor
 from .checks import at_least, whole
 from .optimizer import Optimizer
@@ -65,6 +66,7 @@ class LBFGS(Optimizer):
         """Raise ValueError: there is one group only."""
         raise ValueError("LBFGS: all parameters make one group; give them all at the beginning")
 
+    @effect
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Minimize the loss that ``closure`` computes, and give the loss before."""
         if not callable(closure):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy import ndarray
 
+from ..mode import effect, tracing
 from .checks import Check, at_least
 from .parameters import grouped, label
 from .slot import BLOCK, Slot
@@ -124,6 +125,7 @@ class Optimizer:
 
     # -- a step -----------------------------------------------------------------------------------------------------
 
+    @effect
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, and give what ``closure``, called first if given, returns.
 
@@ -188,6 +190,10 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters: their ``grad`` is None again."""
+        if tracing() is not None:
+            for slot in self._every():
+                slot.parameter.zero_grad()
+            return
         for slot in self._every():
             slot.parameter._grad = None
 

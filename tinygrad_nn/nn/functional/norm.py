@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...mode import effect
 from ...ops import standardize as _ops
 from ...tensor import Tensor, apply, as_tensor
 
@@ -108,6 +109,16 @@ def batch_axes(x: Any, who: str) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
 
+@effect
+def _follow(x: Any, axes: tuple[int, ...], momentum: float, running_mean: Any, running_var: Any) -> None:
+    """Move the running statistics towards those of x by the share momentum."""
+    a = x._data if isinstance(x, Tensor) else x
+    if running_mean is not None:
+        running_mean += momentum * (np.mean(a, axis=axes) - running_mean)
+    if running_var is not None:
+        running_var += momentum * (np.var(a, axis=axes, ddof=1) - running_var)
+
+
 def batch_norm(
     x: Any,
     running_mean: Any = None,
@@ -144,8 +155,6 @@ def batch_norm(
         return _scaled((x - np.asarray(running_mean).reshape(along)) * scale, w, b)
     axes = batch_axes(x, "batch_norm")
     y = apply(_ops.standardize, (x,), {"axis": axes, "eps": eps})
-    if running_mean is not None:
-        running_mean += momentum * (np.mean(x._data, axis=axes) - running_mean)
-    if running_var is not None:
-        running_var += momentum * (np.var(x._data, axis=axes, ddof=1) - running_var)
+    if running_mean is not None or running_var is not None:
+        _follow(x.detach(), axes, momentum, running_mean, running_var)
     return _scaled(y, w, b)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ...mode import effect
 from ..optimizer import Optimizer
 
 PERIODS = ("epoch", "batch")
@@ -63,6 +64,7 @@ class Schedule:
         for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate
 
+    @effect
     def step(self) -> None:
         """Move on by one: set the next rates."""
         self.count += 1
