@@ -4,7 +4,7 @@ Unrelated to the project called tinygrad.
 """
 
 from . import data, nn, op, optim, train
-from .check import GradientError, check_graph, gradcheck
+from .check import AnomalyError, GradientError, check_graph, detect_anomaly, gradcheck
 from .compile import TraceError, compile, to_source
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
@@ -17,6 +17,7 @@ from .walk import ChangedError, GraphFreedError
 
 __version__ = "0.1.0"
 __all__ = [
+    "AnomalyError",
     "ChangedError",
     "CheckpointError",
     "DataError",
@@ -35,6 +36,7 @@ __all__ = [
     "checkpoint",
     "compile",
     "data",
+    "detect_anomaly",
     "draw",
     "enable_grad",
     "evaluate",
