@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..op import case, composite, linear
-from .indexing import getitem, plain, scatter, values
+from .indexing import getitem, normal_axis, plain, scatter, values
 
 flip = linear(
     np.flip,
@@ -121,7 +121,7 @@ def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
         arr, axis = np.ravel(arr), 0
     obj = obj if isinstance(obj, slice) else plain(obj, "delete", "obj")
     kept = np.delete(np.arange(arr.shape[axis]), obj)
-    return getitem(arr, (slice(None),) * (axis % arr.ndim) + (kept,))
+    return getitem(arr, (slice(None),) * normal_axis(axis, arr.ndim, "delete") + (kept,))
 
 
 delete = composite(
@@ -142,7 +142,7 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     arr = arr if hasattr(arr, "ndim") else np.asarray(arr)
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    axis = axis % arr.ndim
+    axis = normal_axis(axis, arr.ndim, "insert")
     obj = obj if isinstance(obj, slice) else plain(obj, "insert", "obj")
     n = arr.shape[axis]
     values = values if hasattr(values, "ndim") else np.asarray(values)

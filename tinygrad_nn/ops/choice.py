@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..op import case, composite
-from .indexing import getitem, index_set, is_tensor, plain, values
+from .indexing import getitem, index_set, is_tensor, normal_axis, plain, values
 
 _NUMBERS = (int, float)
 
@@ -126,7 +126,7 @@ piecewise = composite(
 
 def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
     n = arr.ndim
-    axis = axis % n
+    axis = normal_axis(axis, n, "apply_along_axis")
     moved = np.moveaxis(arr, axis, -1)
     rest = moved.shape[:-1]
     if 0 in rest:

@@ -72,7 +72,7 @@ cholesky = general(
 
 
 def _pack(parts: tuple[Any, ...], batch: int) -> Any:
-    return np.concatenate([p.reshape(*p.shape[:batch], -1) for p in parts], axis=-1)
+    return np.concatenate([p.reshape(*p.shape[:batch], math.prod(p.shape[batch:])) for p in parts], axis=-1)
 
 
 def _unpack(y: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
@@ -142,16 +142,33 @@ eigvalsh = general(
 )
 
 
-def _svd_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+def _svd_shapes(shape: tuple[int, ...], full: bool = False) -> list[tuple[int, ...]]:
     m, n = shape[-2:]
     k = min(m, n)
-    return [(m, k), (k,), (k, n)]
+    return [(m, m), (k,), (n, n)] if full else [(m, k), (k,), (k, n)]
 
 
-def _svd_rule(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
+_NOT_UNIQUE = (
+    "svd: the singular vectors beyond the rank of the shape are not unique and have no derivative; "
+    "pass full_matrices=False"
+)
+
+
+def _svd_parts(v: Any, shape: tuple[int, ...], full: bool, cotangent: bool = False) -> list[Any]:
+    """Take U, S, Vh (or their cotangents) apart and leave out the vectors that full_matrices=True adds."""
+    u, s, vh = _unpack(v, _svd_shapes(shape, full))
+    if not full:
+        return [u, s, vh]
+    k = min(shape[-2:])
+    if cotangent and (np.any(u[..., k:] != 0) or np.any(vh[..., k:, :] != 0)):
+        raise TypeError(_NOT_UNIQUE)
+    return [u[..., :k], s, vh[..., :k, :]]
+
+
+def _svd_rule(g: Any, y: Any, shape: tuple[int, ...], full: bool) -> Any:
     """Give the cotangent (J. Townsend, Differentiating the singular value decomposition, 2016)."""
-    u, s, vh = _unpack(y, _svd_shapes(shape))
-    gu, gs, gvh = _unpack(g, _svd_shapes(shape))
+    u, s, vh = _svd_parts(y, shape, full)
+    gu, gs, gvh = _svd_parts(g, shape, full, cotangent=True)
     m, n = shape[-2:]
     f = _reciprocal_gaps(s, np.expand_dims(s, -2) + np.expand_dims(s, -1))
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
@@ -170,12 +187,28 @@ def _svd_rule(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
 
 svd_packed = general(
     lambda x: _pack(np.linalg.svd(x, full_matrices=False), x.ndim - 2),
-    lambda g, y, x: _svd_rule(g, y, x.shape),
+    lambda g, y, x: _svd_rule(g, y, x.shape, False),
     name="svd_packed",
     numpy=(),
     formula="svd(x, full_matrices=False), packed along a last axis",
     cases=[case((3, 3)), case((4, 2)), case((2, 4)), case((2, 3, 2)), case((1, 1))],
     kinks="equal singular values: their vectors do not turn into each other",
+)
+
+
+def _no_forward(ts: Any, y: Any, x: Any) -> Any:
+    raise TypeError(_NOT_UNIQUE)
+
+
+svd_full_packed = general(
+    lambda x: _pack(np.linalg.svd(x), x.ndim - 2),
+    lambda g, y, x: _svd_rule(g, y, x.shape, True),
+    jvp=_no_forward,
+    name="svd_full_packed",
+    numpy=(),
+    formula="svd(x), packed along a last axis",
+    cases=[case(np.array([[1, 2], [3, 5], [4, -1]]))],
+    kinks="the vectors that are not unique have no derivative",
 )
 
 
@@ -200,10 +233,7 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
         u = np.take_along_axis(v, np.expand_dims(order, -2), -1)
         return SVDResult(u, s, _t(u * np.expand_dims(signs, -2)))
     if full_matrices and m != n:
-        raise TypeError(
-            f"svd: for shape ({m}, {n}) the full matrices hold vectors that are not unique and have no derivative; "
-            f"pass full_matrices=False, or compute_uv=False for the singular values alone"
-        )
+        return SVDResult(*_unpack(svd_full_packed(a), _svd_shapes(a.shape, True)))
     return SVDResult(*_unpack(svd_packed(a), _svd_shapes(a.shape)))
 
 

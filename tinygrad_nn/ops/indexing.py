@@ -215,7 +215,8 @@ class Place:
         return index_add(self._x, v, self._index)
 
 
-def _normal(axis: int, ndim: int, who: str) -> int:
+def normal_axis(axis: int, ndim: int, who: str) -> int:
+    """Give an axis as a number that is not negative; raise AxisError where there is no such axis."""
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(axis, ndim, who)
     return axis % ndim
@@ -225,7 +226,7 @@ def _take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") ->
     a = a if hasattr(a, "ndim") else np.asarray(a)
     if axis is None:
         a, axis = np.ravel(a), 0
-    axis = _normal(axis, a.ndim, "take")
+    axis = normal_axis(axis, a.ndim, "take")
     indices = _whole(indices, "take")
     if indices.dtype.kind not in "iub":
         raise TypeError(f"take: indices must be whole numbers, got dtype {indices.dtype}")

@@ -10,6 +10,7 @@ import numpy as np
 from ..op import case, composite, general
 from .decompose import svdvals
 from .domains import INF
+from .indexing import normal_axis
 from .reduce import Axis, keep
 
 
@@ -63,6 +64,13 @@ power_norm = general(
 )
 
 
+def _largest(x: Any, axis: int, keepdims: bool = False) -> Any:
+    """Give the largest of numbers that are not negative, 0 of none; a tie is shared among the elements alone."""
+    if x.shape[axis]:
+        return np.max(x, axis=axis, keepdims=keepdims)
+    return np.max(x, axis=axis, keepdims=keepdims, initial=0)
+
+
 def _vector(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     if ord is None or ord == 2:
         return euclidean_norm(x, axis, keepdims)
@@ -75,29 +83,29 @@ def _vector(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     if ord == 1:
         return np.sum(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == math.inf:
-        return np.max(np.absolute(x), axis=axis, keepdims=keepdims, initial=0)
+        return _largest(np.absolute(x), axis, keepdims)
     if ord == -math.inf:
         return np.min(np.absolute(x), axis=axis, keepdims=keepdims)
     return power_norm(x, ord, axis, keepdims)
 
 
 def _matrix(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
-    row, column = axis[0] % x.ndim, axis[1] % x.ndim
+    row, column = [normal_axis(a, x.ndim, "norm") for a in axis]
     if row == column:
         raise ValueError(f"norm: the axes {axis} of a matrix norm must be different")
     if ord is None or ord in ("fro", "f"):
         return euclidean_norm(x, axis, keepdims)
     if ord in (2, -2, "nuc"):
         s = svdvals(np.moveaxis(x, (row, column), (-2, -1)))
-        y = np.max(s, -1, initial=0) if ord == 2 else np.min(s, -1) if ord == -2 else np.sum(s, -1)
+        y = _largest(s, -1) if ord == 2 else np.min(s, -1) if ord == -2 else np.sum(s, -1)
     elif ord in (1, -1):
         sums = np.sum(np.absolute(x), axis=row)
         along = column - (column > row)
-        y = np.max(sums, axis=along, initial=0) if ord == 1 else np.min(sums, axis=along)
+        y = _largest(sums, along) if ord == 1 else np.min(sums, axis=along)
     elif ord in (math.inf, -math.inf):
         sums = np.sum(np.absolute(x), axis=column)
         along = row - (row > column)
-        y = np.max(sums, axis=along, initial=0) if ord > 0 else np.min(sums, axis=along)
+        y = _largest(sums, along) if ord > 0 else np.min(sums, axis=along)
     else:
         raise ValueError(
             f"norm: order {ord!r} is not defined for matrices; use 'fro', 'nuc', 1, -1, 2, -2, inf or -inf"
@@ -145,13 +153,8 @@ norm = composite(
 
 def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     x = x if hasattr(x, "ndim") else np.asanyarray(x)
-    axes = (
-        tuple(range(x.ndim))
-        if axis is None
-        else tuple([a % x.ndim for a in axis])
-        if np.ndim(axis)
-        else (axis % x.ndim,)
-    )
+    given = range(x.ndim) if axis is None else axis if np.ndim(axis) else (axis,)
+    axes = tuple([normal_axis(a, x.ndim, "vector_norm") for a in given])
     if axis is None:
         y = _norm(np.ravel(x), ord, 0)
     elif np.ndim(axis):

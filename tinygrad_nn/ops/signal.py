@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view as numpy_windows
 
 from ..op import Op, case, composite, linear, multilinear
 from .cumulative import cut
+from .indexing import normal_axis
 
 
 def _into_full(g: Any, n: int, start: int) -> Any:
@@ -190,7 +191,8 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
     f = f if hasattr(f, "ndim") else np.asarray(f)
     if f.dtype.kind != "f":
         f = f.astype(np.float64)
-    axes = tuple(range(f.ndim)) if axis is None else tuple([a % f.ndim for a in (axis if np.ndim(axis) else (axis,))])
+    given = range(f.ndim) if axis is None else axis if np.ndim(axis) else (axis,)
+    axes = tuple([normal_axis(a, f.ndim, "gradient") for a in given])
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
     for a in axes:

@@ -39,9 +39,12 @@ def _cov(
         x = np.concatenate([x, np.transpose(other) if not rowvar and other.shape[0] != 1 else other], axis=0)
     if ddof is None:
         ddof = 0 if bias else 1
-    counts, weights = _weights(fweights, "fweights", x.shape[1]), _weights(aweights, "aweights", x.shape[1])
+    counts = None if fweights is None else _weights(np.asarray(plain(fweights, "cov", "fweights"), float), x.shape[1])
     if counts is not None and not np.all(counts == np.around(counts)):
         raise TypeError("cov: fweights must be whole numbers; give other weights as aweights")
+    if aweights is not None:
+        aweights = aweights if is_tensor(aweights) else np.asarray(aweights)
+    weights = None if aweights is None else _weights(aweights.astype(float), x.shape[1])
     w = weights if counts is None else counts if weights is None else counts * weights
     mean, total = np.average(x, axis=1, weights=w, returned=True)
     total = total[0]
@@ -50,23 +53,20 @@ def _cov(
     elif ddof == 0:
         free = total
     else:
-        free = total - ddof if weights is None else total - ddof * sum(w * weights) / total
+        free = total - ddof if weights is None else total - ddof * np.sum(w * weights) / total
     if free <= 0:
         warnings.warn("cov: degrees of freedom <= 0", RuntimeWarning, stacklevel=3)
         free = 0.0
     x = x - np.expand_dims(mean, 1)
     c = np.dot(x, np.transpose(x if w is None else x * w))
-    return np.squeeze(c * np.true_divide(1, free))
+    return np.squeeze(c * np.divide(1, free))
 
 
-def _weights(w: Any, name: str, n: int) -> Any:
-    if w is None:
-        return None
-    w = np.asarray(plain(w, "cov", name), float)
+def _weights(w: Any, n: int) -> Any:
     if w.shape != (n,):
-        raise ValueError(f"cov: {name} has shape {w.shape}, needed ({n},): one weight for each observation")
+        raise ValueError(f"cov: weights of shape {w.shape}, needed ({n},): one for each observation")
     if np.any(w < 0):
-        raise ValueError(f"cov: {name} must not be negative")
+        raise ValueError("cov: weights must not be negative")
     return w
 
 
