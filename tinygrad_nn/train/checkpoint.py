@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,19 @@ class Checkpoint(Callback):
             raise ValueError(f"Checkpoint: every must be a whole number above 0, got {every!r}")
         self.path = path
         self.every = every
+
+    def begin(self, run: Run) -> None:
+        """Raise CheckpointError now rather than after the first epochs where the file could not be written."""
+        name = os.fsdecode(self.path)
+        folder = os.path.dirname(os.path.realpath(name))
+        try:
+            if os.path.isdir(name):
+                raise OSError(None, "it is a folder")
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except (OSError, ValueError) as problem:
+            reason = getattr(problem, "strerror", None) or problem
+            raise CheckpointError(f"Checkpoint: cannot write {name!r}: {reason}; choose another path") from None
 
     def epoch(self, run: Run) -> None:
         """Write the file if it is time to."""

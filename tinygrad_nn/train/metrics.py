@@ -20,7 +20,8 @@ def accuracy(outputs: Any, targets: Any, threshold: float = 0.5) -> float:
     0.6666666666666666
     """
     y, t = _pair("accuracy", outputs, targets)
-    right = hits(y, t, y.ndim == t.ndim + 1 or (y.ndim > 1 and y.shape == t.shape and y.shape[1] > 1), threshold)
+    classes = y.ndim > 1 and y.shape[1] > 1 and (y.ndim == t.ndim + 1 or y.shape == t.shape)
+    right = hits(y, t, classes, threshold)
     if right is None:
         raise ValueError(f"accuracy: outputs of shape {y.shape} and targets of shape {t.shape} do not fit")
     return float(np.mean(right))
