@@ -110,7 +110,11 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
             y = y[0]
         if type(y) is not ndarray and not isinstance(y, np.generic):
             y = np.asarray(y)
-        return constant(y, exposed or foreign or y.base is not None)
+        t = constant(y, exposed or foreign or y.base is not None)
+        if needs:
+            # Here a path is cut: what asks why a gradient is missing finds the place.
+            t._where = caller()
+        return t
     if exposed:
         values = [
             x._guarded() if isinstance(x, Node) and x._exposed else v for x, v in zip(inputs, values, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from sys import getrefcount
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from numpy import ndarray
@@ -15,7 +16,7 @@ from .mode import tracing
 from .numpy_like import NumpyLike
 from .numpy_like import value as plain
 from .ops import shape as ops_shape
-from .record import NOTHING, apply, constant
+from .record import NOTHING, apply, caller, constant
 from .walk import SOLE, next_number
 
 __all__ = ["Parameter", "Tensor", "apply", "as_tensor", "constant"]
@@ -40,6 +41,8 @@ class Tensor(NumpyLike):
 
     _grad: ndarray[Any, Any] | None = None
     _hooks: tuple[Callable[..., Any], ...] = ()
+    _passes: tuple[Callable[[], Any], int] | None = None
+    """How many backward passes the array in ``_grad`` is the sum of, where more than one."""
     _retains = False
     _stands_for_array = False
     name: str | None = None
@@ -148,7 +151,9 @@ class Tensor(NumpyLike):
         """Give a tensor of the same value that the graph does not know."""
         if tracing() is not None:
             return tracing().detached(self)
-        return constant(self._data, self._exposed)
+        t = constant(self._data, self._exposed)
+        t._where = caller()
+        return t
 
     def _values(self) -> Any:
         """Give the array for an operation that reads values beside the derivative, such as indices."""
@@ -245,6 +250,8 @@ class Tensor(NumpyLike):
         old = self._grad
         if old is not None:
             self._grad = old + g if old.ndim else np.array(old + g)
+            passes = self._passes[1] if self._passes is not None and self._passes[0]() is old else 1
+            self._passes = (ref(self._grad), passes + 1)
         elif type(g) is ndarray and g.base is None and getrefcount(g) <= SOLE and g.flags.writeable:
             self._grad = g
         else:
