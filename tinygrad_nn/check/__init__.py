@@ -4,13 +4,16 @@ from .anomaly import AnomalyError, detect_anomaly
 from .gradcheck import gradcheck
 from .graph import GraphReport, check_graph
 from .report import GradcheckReport, GradientError
+from .why import Explanation, why
 
 __all__ = [
     "AnomalyError",
+    "Explanation",
     "GradcheckReport",
     "GradientError",
     "GraphReport",
     "check_graph",
     "detect_anomaly",
     "gradcheck",
+    "why",
 ]
