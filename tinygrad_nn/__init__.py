@@ -4,7 +4,7 @@ Unrelated to the project called tinygrad.
 """
 
 from . import data, nn, op, optim, train
-from .check import AnomalyError, GradientError, check_graph, detect_anomaly, gradcheck
+from .check import AnomalyError, Explanation, GradientError, check_graph, detect_anomaly, gradcheck, why
 from .compile import TraceError, compile, to_source
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
@@ -23,6 +23,7 @@ __all__ = [
     "DataError",
     "Drawing",
     "DrawingError",
+    "Explanation",
     "GradientError",
     "GraphFreedError",
     "History",
@@ -63,4 +64,5 @@ __all__ = [
     "train",
     "value_and_grad",
     "vjp",
+    "why",
 ]
