@@ -78,10 +78,8 @@ def test_value_is_numpys_own_to_the_last_bit(name, dtype):
 @every_op
 def test_forward_and_reverse_are_adjoint(name):
     rng = rng_of(name)
-    for sample in s.samples(name):
+    for sample in s.differentiable(name):
         xs, ts = sample.leaves(), sample.tangents(rng)
-        if not xs:
-            continue
         leaves = s.tensors(xs)
         ys = sample.call(leaves)
         s.freeze(ys)
@@ -95,26 +93,42 @@ def test_forward_and_reverse_are_adjoint(name):
         assert abs(left - right) <= fine * max(scale, 1.0), (str(sample), left, right)
 
 
+def conclusive(name, compare, resolution):
+    """Compare every sample with differences, drawn anew (a few times) where these are too near to a kink to tell."""
+    pending = {x.number for x in s.differentiable(name)}
+    for attempt in range(6):
+        for sample in s.differentiable(name, attempt):
+            if sample.number not in pending or s.too_large(sample.leaves()):
+                pending.discard(sample.number)
+                continue
+            got, want, error = compare(sample)
+            if error > resolution * max(1.0, abs(want)):
+                continue
+            pending.discard(sample.number)
+            assert abs(got - want) <= resolution * max(1.0, abs(want)) + 10 * error, (str(sample), got, want, error)
+    assert not pending, f"{name}: samples {pending} are near to kinks however they are drawn"
+
+
 @every_op
 def test_gradient_agrees_with_differences(name):
     if name in JUMPS:
         pytest.skip("jumps at its samples")
     rng = rng_of(name)
-    for sample in s.samples(name):
+
+    def compare(sample):
         xs, ts = sample.leaves(), sample.tangents(rng)
-        if not xs or s.too_large(xs):
-            continue
         leaves = s.tensors(xs)
         ys = sample.call(leaves)
         cs = s.cotangents(ys, rng)
         got = s.dot([g.data for g in s.pulled(ys, cs, leaves)], ts)
 
-        def along(h, sample=sample, xs=xs, ts=ts, cs=cs):
+        def along(h):
             moved = sample.call([x + h * t for x, t in zip(xs, ts, strict=True)])
             return s.dot([np.where(c == 0, 0.0, y) for y, c in zip(moved, cs, strict=True)], cs)
 
-        want, error = s.richardson(along)
-        assert abs(got - want) <= 1e-7 * max(1.0, abs(want)) + 10 * error, (str(sample), got, want, error)
+        return got, *s.richardson(along)
+
+    conclusive(name, compare, 1e-4 if name == "astype" else 1e-7)
 
 
 @every_op
@@ -123,10 +137,8 @@ def test_gradient_agrees_with_a_complex_step(name):
     if not op.analytic:
         pytest.skip("not analytic")
     rng = rng_of(name)
-    for sample in s.samples(name):
+    for sample in s.differentiable(name):
         xs, ts = sample.leaves(), sample.tangents(rng)
-        if not xs:
-            continue
         leaves = s.tensors(xs)
         ys = sample.call(leaves)
         cs = s.cotangents(ys, rng)
@@ -144,36 +156,34 @@ def test_second_order(name):
     if name in JUMPS:
         pytest.skip("jumps at its samples")
     rng = rng_of(name)
-    for sample in s.samples(name)[:6]:
+
+    def compare(sample):
         xs, ts, us = sample.leaves(), sample.tangents(rng), sample.tangents(rng)
-        if not xs or s.too_large(xs):
-            continue
         leaves = s.tensors(xs)
         ys = sample.call(leaves)
         cs = s.cotangents(ys, rng)
         gs = s.pulled(ys, cs, leaves, create_graph=True)
         got = s.dot([g.data for g in s.pulled(gs, us, leaves)], ts)
 
-        def gradient(*xs, sample=sample, cs=cs):
+        def gradient(*xs):
             return tuple(s.pulled(sample.call(list(xs)), cs, list(xs), create_graph=True))
 
-        def along(h, xs=xs, ts=ts, us=us, gradient=gradient):
+        def along(h):
             moved = s.tensors([x + h * t for x, t in zip(xs, ts, strict=True)])
             return s.dot([g.data for g in gradient(*moved)], us)
 
-        want, error = s.richardson(along)
-        assert abs(got - want) <= 1e-6 * max(1.0, abs(want)) + 10 * error, (str(sample), got, want, error)
         _, pushed = tg.jvp(gradient, tuple(xs), tuple(ts))
         assert abs(s.dot(pushed, us) - got) <= 1e-10 * max(1.0, abs(got)), (str(sample), s.dot(pushed, us), got)
+        return got, *s.richardson(along)
+
+    conclusive(name, compare, 1e-4 if name == "astype" else 1e-6)
 
 
 @every_op
 def test_float32_stays_float32(name):
     rng = rng_of(name)
-    for sample in s.samples(name):
+    for sample in s.differentiable(name):
         x64, x32 = sample.leaves(), sample.leaves(np.float32)
-        if not x64:
-            continue
         if "dtype" in sample.params:
             continue
         plain = sample.call(x32, np.float32)
@@ -194,10 +204,8 @@ def test_float32_stays_float32(name):
 @every_op
 def test_layout_in_memory_does_not_matter(name):
     rng = rng_of(name)
-    for sample in s.samples(name):
+    for sample in s.differentiable(name):
         xs = sample.leaves()
-        if not xs:
-            continue
         strided = [
             np.repeat(x[..., np.newaxis], 2, -1)[..., 0] if x.ndim < 2 else np.array(x, order="F")[..., ::-1][..., ::-1]
             for x in xs
@@ -219,10 +227,8 @@ def test_layout_in_memory_does_not_matter(name):
 @every_op
 def test_gradients_are_writable_and_share_no_memory(name):
     rng = rng_of(name)
-    for sample in s.samples(name):
+    for sample in s.differentiable(name):
         leaves = s.tensors(sample.leaves())
-        if not leaves:
-            continue
         ys = sample.call(leaves)
         s.freeze(ys)
         cs = s.cotangents(ys, rng)
@@ -238,6 +244,57 @@ def test_gradients_are_writable_and_share_no_memory(name):
             assert not any(np.may_share_memory(g, c) for c in cs), str(sample)
 
 
+def rule_calls(name):
+    """Give (sample, rule, which input, g, y, inputs) for each rule of an operation that is not a composite."""
+    op = OPS[name]
+    if op.family == "composite":
+        return
+    for sample in s.differentiable(name):
+        values = [x[()] if isinstance(x, np.ndarray) and not x.ndim else x for x in sample.with_leaves(sample.leaves())]
+        y = op.fn(*values, **sample.params)
+        y = y[0] if op.residual else y
+        g = np.random.default_rng(sample.number).uniform(-1, 1, np.shape(y))[()]
+        for i, rule in enumerate(op.rules):
+            if rule is not None and (op.variadic or _varies(sample, i)):
+                yield sample, rule, i, g, y, values
+
+
+def _varies(sample, i):
+    return any(p[0] == i for p in sample.varies)
+
+
+def arrays_of(result):
+    return [np.asarray(v) for v in (result if isinstance(result, list) else [result])]
+
+
+@every_op
+def test_rules_write_to_nothing(name):
+    for sample, rule, _, g, y, values in rule_calls(name):
+        given = [v for v in (g, y, *values) if isinstance(v, np.ndarray)]
+        before = [v.copy() for v in given]
+        for v in given:
+            v.setflags(write=False)
+        rule(g, y, *values, **sample.params)
+        for v, b in zip(given, before, strict=True):
+            np.testing.assert_array_equal(v, b)
+
+
+@every_op
+def test_rules_read_only_what_keeps_says(name):
+    """What is not kept may be gone or changed when the rule runs: poison must not reach the gradient."""
+    op = OPS[name]
+    for sample, rule, _, g, y, values in rule_calls(name):
+        keeps = op.keeps if not op.variadic else (op.keeps[0], *[op.keeps[1]] * len(values))
+        poisoned = [
+            v if kept or not hasattr(v, "dtype") or v.dtype.kind != "f" else np.full_like(v, np.nan)[()]
+            for v, kept in zip((y, *values), keeps, strict=True)
+        ]
+        want = arrays_of(rule(g, y, *values, **sample.params))
+        got = arrays_of(rule(g, *poisoned, **sample.params))
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=str(sample))
+
+
 @every_op
 def test_unknown_arguments_are_refused(name):
     op = OPS[name]
@@ -250,7 +307,7 @@ def test_unknown_arguments_are_refused(name):
             continue
         if "out" not in parameters:
             continue
-        sample = next(x for x in s.samples(name) if x.varies)
+        sample = s.differentiable(name)[0]
         leaves = s.tensors(sample.leaves())
         with pytest.raises(TypeError, match="out"):
             f(*sample.with_leaves(leaves), **sample.params, out=np.zeros(3))
