@@ -558,3 +558,12 @@ def test_the_full_svd_says_what_has_no_derivative():
         u.sum().backward()
     with pytest.raises(TypeError, match="full_matrices=False"):
         tg.jvp(lambda x: np.linalg.svd(x)[0], (x.data,), (np.ones((4, 2)),))
+
+
+def test_methods_whose_call_differs_from_the_functions():
+    x = leaf([[1.25, 2.5], [3.75, 5.0]])
+    same(x.round(1).data, [[1.2, 2.5], [3.8, 5.0]])
+    same(x.compress([False, True], axis=0).data, [[3.75, 5.0]])
+    same(x.sort(axis=0).data, x.data)
+    same(x.take([3, 0]).data, [5, 1.25])
+    same(x.cummax(axis=1).data, x.data)

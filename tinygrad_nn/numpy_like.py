@@ -162,6 +162,10 @@ class NumpyLike(Node):
         """Give the elements as one axis."""
         return apply(shape.ravel, (self,), {"order": order})
 
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """Give the slices along an axis (or the elements) where a condition holds."""
+        return OPS["compress"](condition, self, axis=axis)
+
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """Convert to another dtype; the gradient comes back in this tensor's dtype."""
         target = np.dtype(dtype)
@@ -195,7 +199,8 @@ def _method_named(name: str) -> Callable[..., Any] | None:
     function: Any = getattr(np, name, None) if hasattr(ndarray, name) else None
     op = OPS.get(name) or NUMPY.get(function)  # conj is another name of conjugate
     if op is not None and (op.method or name not in OPS):
-        return unary(op) if op.family == "elementwise" and op.arity == 1 else _method(op)
+        bare = op.family == "elementwise" and op.arity == 1 and not op.parameters
+        return unary(op) if bare else _method(op)
     if function not in PLAIN:
         return None
 
