@@ -231,10 +231,18 @@ percentile = _declare(
     [case(c.inputs[0], np.multiply(c.inputs[1], 100.0)[()], **c.params) for c in _QUANTILES[:6]],
 )
 nanquantile = _declare(
-    "nanquantile", np.nanquantile, True, 1.0, [case(c.inputs[0], 0.4, **c.params) for c in NAN_CASES]
+    "nanquantile",
+    np.nanquantile,
+    True,
+    1.0,
+    [case(c.inputs[0], q, **c.params) for c in NAN_CASES for q in (0.4, np.array([0.3, 0.85]))],
 )
 nanpercentile = _declare(
-    "nanpercentile", np.nanpercentile, True, 0.01, [case(c.inputs[0], 40.0, **c.params) for c in NAN_CASES]
+    "nanpercentile",
+    np.nanpercentile,
+    True,
+    0.01,
+    [case(c.inputs[0], q, **c.params) for c in NAN_CASES for q in (40.0, np.array([30.0, 85.0]))],
 )
 median = general(
     np.median,
