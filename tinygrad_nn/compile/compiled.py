@@ -80,6 +80,8 @@ def _outline(x: Any, exact: bool) -> Any:
         return (x.shape, x.dtype, x.strides) if exact else (x.shape, x.dtype)
     if type(x) is float:
         return float, x.hex()
+    if type(x) is slice:
+        return slice, x.start, x.stop, x.step
     try:
         hash(x)
     except TypeError:

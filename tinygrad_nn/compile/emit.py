@@ -14,6 +14,7 @@ from .memory import Memory, is_view
 from .names import Names, legal
 from .program import Program, Value, operands
 from .traced import Held
+from .update import BLOCK, Rates, descend, plain_sgd
 
 #: Arrays of at least this many bytes are let go of after their last use.
 LARGE = 1 << 15
@@ -56,6 +57,8 @@ class Emitter:
         for r, last in self.memory.last.items():
             self.expiring.setdefault(last, []).append(r)
         self.written: dict[Value, str] = {}
+        #: The gradients that leaves were given since state was last changed: the leaf's name and the gradient's.
+        self.gradients: dict[Any, tuple[str, str]] = {}
         #: Values that outlive the call: read so that later writing to them cannot be seen.
         self.guarded: set[Value] = set()
         #: Values of another function that come in as arguments.
@@ -137,9 +140,13 @@ class Emitter:
         e = v.data
         if e.kind == "call":
             positional, named = v.args
+            optimizer = None if named else plain_sgd(e.run, positional)
+            if optimizer is not None and self.descent(optimizer):
+                return
             args = [self.text(a) for a in positional]
             args += [f"{k}={self.text(a)}" for k, a in named]
             name = getattr(e.run, "__qualname__", "effect").replace(".", "_")
+            self.gradients = {}
             result = f"{self.names[v]} = " if v.dtype is not None else ""
             self.lines.append(f"{result}{self.object(e.run, name)}({', '.join(args)})")
             return
@@ -149,7 +156,45 @@ class Emitter:
         elif not v.args:
             self.lines.append(f"{leaf}._grad = None")
         else:
-            self.lines.append(f"{leaf}._grad = {self.owned(v.args[0])}")
+            text = self.owned(v.args[0])
+            if not text.isidentifier():
+                name = f"_g{len(self.lines)}"
+                self.lines.append(f"{name} = {text}")
+                text = name
+            self.lines.append(f"{leaf}._grad = {text}")
+            self.gradients[e.leaf] = (leaf, text)
+
+    def descent(self, optimizer: Any) -> bool:
+        """Write a step of plain gradient descent, where all its gradients have just been computed here."""
+        leaves = optimizer.param_groups[0]["params"]
+        given, self.gradients = self.gradients, {}
+        if set(given) != set(leaves):
+            return False
+        lines = self.lines
+        rates = self.object(Rates(optimizer, list(leaves)), "rates")
+        lines.append(f"rate = {rates}()")
+        lines.append(f"if rate is None: {self.object(optimizer.step, 'step')}()")
+        lines.append("else:")
+        kinds: dict[Any, str] = {}
+        for p in leaves:
+            if p.dtype not in kinds:
+                kinds[p.dtype] = f"rate_{p.dtype.name}"
+                lines.append(f"    {kinds[p.dtype]} = rate[{self.object(p.dtype, 'dtype')}]")
+        for p in leaves:
+            leaf, g = given[p]
+            large = p.size > BLOCK or not p.shape
+            key = ((min(p.size, BLOCK),) if large else p.shape, p.dtype.str, "C")
+            stack = self.free.setdefault(key, [])
+            if not stack:
+                stack.append(f"_b{len(self.buffers)}")
+                self.buffers.append((key[0], p.dtype, "C"))
+            lines.append(f"    a = {leaf}._own()")
+            if large:
+                lines.append(f"    {self.object(descend, 'descend')}(a, {g}, {kinds[p.dtype]}, {stack[-1]})")
+            else:
+                lines.append(f"    {self.function(np.multiply, 'multiply')}({g}, {kinds[p.dtype]}, {stack[-1]})")
+                lines.append(f"    {self.function(np.subtract, 'subtract')}(a, {stack[-1]}, a)")
+        return True
 
     def owned(self, x: Value) -> str:
         """Give a value as an array that nobody else holds."""
@@ -186,7 +231,7 @@ class Emitter:
         """Give the expression of a call, its result written into ``out`` if given."""
         if v.kind == "part":
             return self.text(v.args[0]) + "".join([f"[{i}]" for i in v.data])
-        fn, args = v.fn, [self.text(a) for a in v.args]
+        fn, args = v.fn, [self.text(a) for a in quick(v)]
         first = v.args[0] if v.args else None
         if v.op is not None and v.op.name == "getitem":
             return f"{args[0]}[{self.text(v.params['index'])}]"
@@ -254,6 +299,20 @@ class Emitter:
                 gone.append(self.names[r])
         if gone:
             self.lines.append(f"del {', '.join(gone)}")
+
+
+def quick(v: Value) -> Any:
+    """Give a call's arguments with Python's numbers as 0-d arrays, which NumPy takes faster, where that is the same."""
+    if not isinstance(v.fn, np.ufunc) or len(v.args) != 2:
+        return v.args
+    for x, y in (v.args, v.args[::-1]):
+        if isinstance(x, Value) and x.shape and x.dtype.kind == "f" and type(y) in (int, float) and abs(y) <= 1 << 10:
+            number = _numbers.setdefault((x.dtype, float(y).hex()), np.array(y, x.dtype))
+            return tuple([number if a is y else a for a in v.args])
+    return v.args
+
+
+_numbers: dict[Any, Any] = {}
 
 
 def reads_of(program: Program, more: Sequence[Value] = ()) -> list[Value]:

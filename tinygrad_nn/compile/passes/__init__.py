@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..program import Program
+from ..special import specialize
 from .cse import cse
 from .dead import dead
 from .fold import fold
@@ -23,6 +24,7 @@ def run_passes(program: Program, exact: bool) -> tuple[Program, list[Note]]:
         ("common subexpressions again", cse),
         ("dead code again", dead),
     ]
+    passes.append(("fixed shapes", specialize))
     notes: list[Note] = []
     for name, f in passes:
         calls, size = _cost(program)
