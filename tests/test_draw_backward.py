@@ -17,9 +17,11 @@ def model():
     b = tg.Tensor(-3.0, requires_grad=True)
     w = tg.Tensor(np.arange(12.0).reshape(3, 4) / 10, requires_grad=True)
     k = tg.Tensor([1.0, 2.0, 3.0, 4.0])
-    h = a * b
+    row = tg.Tensor([1.0, -1.0, 0.5, 0.0], requires_grad=True)
+    h = a * b + (w * row + row).sum()  # row and a are broadcast
+    h = h + (w * a).mean()
     y = np.tanh(h / b) * np.exp(a) - b**2 + (np.concatenate([w, w]) @ k).sum() + w[:, [0, 0, 1]].sum(axis=1).mean() + h
-    return (a, b, w), h, y
+    return (a, b, w, row), h, y
 
 
 def test_gradients_are_those_of_backward_and_touch_nothing():

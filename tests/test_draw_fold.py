@@ -118,6 +118,31 @@ def test_a_shared_weight_stays_outside_the_loop():
     assert leaf.single
 
 
+def test_a_weight_that_only_a_loop_uses_is_not_repeated_either():
+    w = tg.Parameter(2.0)
+    x = np.sin(tg.Tensor(1.0, requires_grad=True))
+    for _ in range(8):
+        x = x * w
+    view = view_of(x, fold=True)
+    (loop,) = [item for item in view.items if len(item.members) == 8]
+    assert loop.box is not None
+    leaf = next(item for item in view.items if item.kind == "parameter" and view.record(item).name == "w")
+    assert leaf.box is None
+
+
+def test_what_comes_from_the_round_before_is_told_apart():
+    s = before = tg.Tensor(0.5, requires_grad=True)
+    for _ in range(20):
+        now = np.sin(s)
+        s = np.cos(now) + before
+        before = now
+    view = view_of(s, fold=True)
+    ids = {view.record(item).op.name: item.id for item in view.items if item.box is not None}
+    carried = {(e.tail, e.head) for e in view.edges if e.carried}
+    assert carried == {(ids["add"], ids["sin"]), (ids["sin"], ids["add"])}
+    assert (ids["sin"], ids["cos"]) in {(e.tail, e.head) for e in view.edges if not e.carried}
+
+
 def test_folding_is_for_large_graphs_unless_asked_for():
     x = tg.Tensor(1.0, requires_grad=True)
     y = x

@@ -136,6 +136,22 @@ def test_the_table_is_sorted_by_any_column():
         tg.table(y, sort="size")
 
 
+def test_what_an_operation_saves_includes_its_residual():
+    def fn(x):
+        return x * 2.0, (np.ones(10), [np.ones(5)])
+
+    odd = tg.op.general(fn, lambda g, y, x, residual=None: g * 2.0, name="odd", residual=True, register=False)
+    w = tg.Tensor(np.ones(100), requires_grad=True)
+    assert tg.table(odd(w)).rows[-1]["saved"] == 120
+    # Of a sum of many only how many they are is needed, of a product both factors.
+    many = tg.op.linear(
+        lambda *xs: sum(xs), lambda g, y, *xs: [g] * len(xs), name="many", variadic=True, register=False
+    )
+    assert many.keeps == (False, True)
+    assert tg.table(many(w, w)).rows[-1]["saved"] == 1600
+    assert tg.table(w * np.ones(100)).rows[-1]["saved"] == 1600
+
+
 def test_nothing_in_a_table_moves_the_cursor():
     name = "a\x1b[31m\r\nb\u202ec\u2028d\te\x85f"
     w = tg.Tensor(1.0, requires_grad=True, name=name)
