@@ -177,7 +177,9 @@ def test_softmax_at_infinities(columns):
 
 def test_article_softmax_without_overflow():
     np.testing.assert_allclose(F.softmax([0.3, 2.9, 4.0]).data, [0.01821127, 0.24519181, 0.73659691], atol=5e-9)
-    np.testing.assert_allclose(F.softmax([1010.0, 1000.0, 990.0]).data, [9.99954600e-01, 4.53978686e-05, 2.06106005e-09])
+    np.testing.assert_allclose(
+        F.softmax([1010.0, 1000.0, 990.0]).data, [9.99954600e-01, 4.53978686e-05, 2.06106005e-09]
+    )
 
 
 def test_softmax_keeps_nan():

@@ -207,7 +207,7 @@ def test_register_buffer():
     assert list(m.state_dict()) == ["count"]
     m.load_state_dict({"count": 5})
     assert m.count == 5
-    with pytest.raises(ValueError, match="must be an identifier, got 'a.b'"):
+    with pytest.raises(ValueError, match=r"must be an identifier, got 'a\.b'"):
         m.register_buffer("a.b", 1)
     given = np.zeros(2)
     m.register_buffer("own", given)
@@ -215,7 +215,7 @@ def test_register_buffer():
     assert (m.own == 0.0).all()
 
 
-# -- modes, hooks and the rest ------------------------------------------------------------------------------------------
+# -- modes, hooks and the rest ---------------------------------------------------------------------------------------
 
 
 def test_train_and_eval_reach_every_module():
@@ -314,17 +314,12 @@ def test_keyword_arguments_reach_forward():
     assert Model()(2.0, twice=True) == 4.0
 
 
-# -- what it looks like --------------------------------------------------------------------------------------------------
+# -- what it looks like ----------------------------------------------------------------------------------------------
 
 
 def test_repr():
     assert repr(Net()) == (
-        "Net(\n"
-        "  (first): Linear(3, 4)\n"
-        "  (layers.0): Linear(4, 4)\n"
-        "  (layers.1): ReLU()\n"
-        "  (layers.2): Linear(4, 2)\n"
-        ")"
+        "Net(\n  (first): Linear(3, 4)\n  (layers.0): Linear(4, 4)\n  (layers.1): ReLU()\n  (layers.2): Linear(4, 2)\n)"
     )
     inner = nn.Sequential(nn.Sequential(nn.Linear(1, 2, bias=False)), nn.Softmax())
     assert repr(inner) == (
@@ -366,7 +361,7 @@ def test_summary_counts_a_shared_layer_once_and_takes_several_inputs():
     assert (rows[0].shape, rows[0].parameters) == ((2, 5), 65)
 
 
-# -- Linear, Bilinear, containers, Flatten ------------------------------------------------------------------------------
+# -- Linear, Bilinear, containers, Flatten ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -470,7 +465,7 @@ def test_sequential_of_names():
 
 
 def test_sequential_refuses_what_is_no_module():
-    with pytest.raises(TypeError, match="item 1 must be a Module, got .*ReLU.*; write ReLU"):
+    with pytest.raises(TypeError, match=r"item 1 must be a Module, got .*ReLU.*; write ReLU"):
         nn.Sequential(nn.Linear(2, 2), nn.ReLU)
     with pytest.raises(TypeError, match=r"must be a Module, got .*function; wrap a function in nn.Lambda"):
         nn.Sequential(lambda x: x)

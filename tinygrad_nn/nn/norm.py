@@ -213,4 +213,6 @@ class GroupNorm(Module):
 
 def _shape(value: Any, who: str) -> tuple[int, ...]:
     several = tuple(value) if isinstance(value, tuple | list) else (value,)
+    if not several:
+        raise ValueError(f"{who}: normalized_shape must have at least one axis")
     return tuple([positive(v, "normalized_shape", who) for v in several])

@@ -65,10 +65,12 @@ def _times(a: Any, b: Any, out: Any) -> None:
 
 def _conv(x: Any, w: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int = 1, bias: Any = None) -> Any:
     _check(x, w, groups)
+    if bias is not None and bias.shape != w.shape[:1]:
+        raise ValueError(f"bias of shape {bias.shape} does not fit a weight of shape {w.shape}: it needs {w.shape[:1]}")
     size = w.shape[2:]
     out = outputs(x.shape, size, stride, padding, dilation)
     v = windows(framed(x, padding), size, out, stride, dilation)
-    dtype = np.result_type(x, w)
+    dtype = np.result_type(x, w) if bias is None else np.result_type(x, w, bias)
     filters = w.reshape(groups, w.shape[0] // groups, -1)
     y = np.empty((w.shape[0], *out, x.shape[0]), dtype)
     flat = y.reshape(groups, w.shape[0] // groups, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def _add_rows(g: Any, index: Any, *, rows: int, skip: int | None = None) -> Any:
     """Add each row of g to the row of zeros that its index names, but none to the row ``skip``."""
     index = np.asarray(index)
     rest = g.shape[index.ndim :]
-    g, index = g.reshape(index.size, -1), index.reshape(-1)
+    g, index = g.reshape(index.size, math.prod(rest)), index.reshape(-1)
     out = np.zeros((rows, g.shape[1]), g.dtype)
     if skip is not None:
         kept = np.flatnonzero(index != skip)

@@ -119,22 +119,25 @@ def quota(
     classes = shape[axis]
     along = (classes,) + (1,) * (len(shape) - axis - 1)
     w = None if weight is None else np.reshape(np.asarray(weight, dtype), along)
-    labels = target.shape != shape
-    if labels:
+    if target.shape == shape:
+        q, live = target, None
+        divisor: Any = target.size // classes
+    else:
+        live = None if ignore_index is None else np.not_equal(target, ignore_index)
         q = np.equal(np.expand_dims(target, axis), np.reshape(np.arange(classes), along)).astype(dtype)
-        divisor: Any = target.size
+        if live is not None:
+            live = np.expand_dims(live, axis)
+            q = q * live
         if w is not None:
             divisor = np.sum(q * w)
-        elif ignore_index is not None:
-            divisor = np.sum(target != ignore_index)
-    else:
-        q, divisor = target, target.size // classes
+        else:
+            divisor = target.size if live is None else np.sum(live)
     if label_smoothing:
         q = q * (1.0 - label_smoothing) + label_smoothing / classes
     if w is not None:
         q = q * w
-    if labels and ignore_index is not None:
-        q = q * np.expand_dims(target != ignore_index, axis)
+    if label_smoothing and live is not None:
+        q = q * live
     return q, divisor if reduction == "mean" else 1
 
 

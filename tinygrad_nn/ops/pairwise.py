@@ -100,6 +100,15 @@ huber_loss = _of_difference(
 )
 
 
+smooth_l1_loss = _of_difference(
+    "smooth_l1_loss",
+    lambda d, beta=1.0: _huber(d, beta) / beta,
+    lambda d, beta=1.0: np.minimum(np.maximum(d / beta, -1.0), 1.0),
+    formula="huber_loss(x, target, beta) / beta",
+    cases=[*_CASES, case((3, 4), (3, 4), beta=0.4)],
+)
+
+
 def _spread(weight: Any, shape: tuple[int, ...], who: str) -> Any:
     if weight is None:
         return None

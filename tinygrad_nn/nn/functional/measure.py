@@ -52,7 +52,9 @@ def smooth_l1_loss(x: Any, target: Any, reduction: str = "mean", beta: float = 1
     """
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: beta must be at least 0, got {beta!r}")
-    return huber_loss(x, target, reduction, beta) / float(beta) if beta else l1_loss(x, target, reduction)
+    if not beta:
+        return l1_loss(x, target, reduction)
+    return apply(pairwise.smooth_l1_loss, (x, target), {"reduction": reduction, "beta": float(beta)})
 
 
 def kl_div(x: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Tensor:
@@ -70,7 +72,7 @@ def kl_div(x: Any, target: Any, reduction: str = "mean", log_target: bool = Fals
     else:
         # What has no probability does not count.
         none = t._data == 0
-        rows = np.where(none, 0.0, t * (np.log(np.where(none, 1.0, t)) - x))
+        rows = t * (np.log(np.where(none, 1.0, t)) - np.where(none, 0.0, x))
     if reduction == "batchmean":
         return rows.sum() / len(x)
     return _reduced(rows, reduction, "kl_div")
