@@ -108,7 +108,7 @@ NETWORKS: dict[str, list[Any]] = {
 
 SPECIAL: dict[str, list[Any]] = {}
 if importlib.util.find_spec("scipy") is not None:
-    # Not betaln, which JAX has to 8 digits for large numbers, nor expn, whose second derivative it cannot compile.
+    # Not beta and betaln, which JAX has to 8 digits for large numbers, nor expn, whose second derivative it cannot compile.
     SPECIAL = {
         "erf": ["special.erf({x})"],
         "erfc": ["special.erfc({x})"],
@@ -119,7 +119,6 @@ if importlib.util.find_spec("scipy") is not None:
         "gamma": ["special.gamma({x_above})"],
         "gammaln": ["special.gammaln({x_positive})"],
         "digamma": ["special.digamma({x_positive})"],
-        "beta": ["special.beta({x_above}, {y_above})"],
         "gammainc": ["special.gammainc(1.3, {x_positive})"],
         "gammaincc": ["special.gammaincc(1.3, {x_positive})"],
         "betainc": ["special.betainc(1.7, 2.2, {x_share})"],
