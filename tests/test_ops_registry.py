@@ -13,7 +13,18 @@ from tinygrad_nn.tensor import apply
 
 NAMES = sorted(OPS)
 # These jump where their (deliberately equal) elements are told apart: differences there say nothing.
-JUMPS = {"trim_zeros", "unique"}
+JUMPS = {
+    "intersect1d",
+    "setdiff1d",
+    "setxor1d",
+    "trim_zeros",
+    "union1d",
+    "unique",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
+}
 every_op = pytest.mark.parametrize("name", NAMES)
 
 
@@ -184,7 +195,7 @@ def test_float32_stays_float32(name):
     rng = rng_of(name)
     for sample in s.differentiable(name):
         x64, x32 = sample.leaves(), sample.leaves(np.float32)
-        if "dtype" in sample.params:
+        if "dtype" in sample.params or name in ROUNDING:
             continue
         plain = sample.call(x32, np.float32)
         leaves = s.tensors(x32)

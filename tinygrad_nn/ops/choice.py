@@ -147,3 +147,26 @@ apply_along_axis = composite(
     bind=lambda *args, **kwargs: (args, kwargs),
     cases=[case(np.sum, 0, (3, 4)), case(np.cumsum, 1, (3, 4)), case(np.sort, -1, (2, 3, 4)), case(np.diag, 1, (2, 3))],
 )
+
+
+def _apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
+    n = a.ndim
+    for axis in axes if np.ndim(axes) else (axes,):
+        axis = normal_axis(axis, n, "apply_over_axes")
+        y = func(a, axis)
+        if y.ndim != n:
+            y = np.expand_dims(y, axis)
+            if y.ndim != n:
+                raise ValueError(f"apply_over_axes: the function gave shape {y.shape} for an array of {n} axes")
+        a = y
+    return a
+
+
+apply_over_axes = composite(
+    _apply_over_axes,
+    name="apply_over_axes",
+    numpy=np.apply_over_axes,
+    variadic=True,
+    bind=lambda *args, **kwargs: (args, kwargs),
+    cases=[case(np.sum, (2, 3, 4), [0, 2]), case(np.max, (3, 4), 1)],
+)

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import case, composite, general
-from .indexing import getitem, values
+from ..op import case, general
 
 
 def _sort_rule(g: Any, x: Any, axis: int | None) -> Any:
@@ -62,38 +61,4 @@ partition = general(
     jvp=lambda ts, y, x, kth=0, axis=-1, kind="introselect": _partition_jvp(ts[0], y, x, axis),
     cases=[case((7,), kth=2), case((3, 4), kth=1, axis=0), case((3, 4), kth=5, axis=None), case((9,), kth=(2, 6))],
     kinks="of equal elements the first comes first",
-)
-
-
-def _unique(
-    ar: Any,
-    return_index: bool = False,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    axis: int | None = None,
-    *,
-    equal_nan: bool = True,
-    sorted: bool = True,
-) -> Any:
-    ar = ar if hasattr(ar, "ndim") else np.asarray(ar)
-    data = values(ar)
-    found: Any = np.unique(data, True, return_inverse, return_counts, axis, equal_nan=equal_nan)  # type: ignore[call-overload]
-    if axis is None:
-        picked = getitem(np.ravel(ar), found[1])
-    else:
-        picked = getitem(ar, (slice(None),) * (axis % ar.ndim) + (found[1],))
-    rest = found[1:] if return_index else found[2:]
-    return (picked, *rest) if rest else picked
-
-
-unique = composite(
-    _unique,
-    name="unique",
-    numpy=np.unique,
-    cases=[
-        case(np.array([3.0, 1.0, 3.0, 2.0])),
-        case(np.array([[1.0, 2.0], [2.0, 5.0]]), return_counts=True),
-        case(np.array([[1.0, 2.0], [0.0, 1.0], [1.0, 2.0]]), axis=0, return_index=True, return_inverse=True),
-    ],
-    kinks="of equal elements the first one",
 )

@@ -19,5 +19,6 @@ PLAIN.update(
         *(np.lexsort, np.isposinf, np.isneginf, np.linalg.matrix_rank),
         *(np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.common_type, np.isreal, np.iscomplex),
         *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.gcd, np.lcm),
+        *(np.einsum_path, np.ravel_multi_index, np.unravel_index, np.ix_, np.savez, np.savez_compressed),
     ]
 )

@@ -120,3 +120,43 @@ polyfit = composite(
     numpy=np.polyfit,
     cases=[case((6,), (6,), 2), case((6,), (6, 2), 1), case((6,), (6,), 1, w=np.array([1.0, 2.0, 0.5, 1.0, 3.0, 1.0]))],
 )
+
+
+def _polydiv(u: Any, v: Any) -> tuple[Any, Any]:
+    u, v = np.atleast_1d(u) + 0.0, np.atleast_1d(v) + 0.0
+    m, n = u.shape[0] - 1, v.shape[0] - 1
+    scale = 1.0 / v[0]
+    rest = [u[i] for i in range(m + 1)]
+    quotient = []
+    for k in range(m - n + 1):
+        d = scale * rest[k]
+        quotient.append(d)
+        for i in range(n + 1):
+            rest[k + i] = rest[k + i] - d * v[i]
+    # Leading remainders that are 0 to rounding are dropped, as NumPy does it.
+    while len(rest) > 1 and np.allclose(values(rest[0]), 0, rtol=1e-14):
+        rest.pop(0)
+    dtype = np.result_type(u.dtype, v.dtype)
+    return np.stack(quotient).astype(dtype) if quotient else np.zeros(1, dtype), np.stack(rest).astype(dtype)
+
+
+polydiv = composite(
+    _polydiv,
+    name="polydiv",
+    numpy=np.polydiv,
+    domain="nonzero",
+    cases=[case((5,), (3,)), case((2,), (3,)), case((4,), (2,))],
+)
+
+
+def _poly(seq_of_zeros: Any) -> Any:
+    z = np.atleast_1d(seq_of_zeros)
+    if z.ndim != 1:
+        raise TypeError(f"poly: takes roots on one axis, got shape {z.shape}; eigenvalues of a matrix may be complex")
+    a: Any = np.ones(1, z.dtype)
+    for i in range(z.shape[0]):
+        a = np.convolve(a, np.stack([np.ones((), z.dtype), -z[i]]), mode="full")
+    return a
+
+
+poly = composite(_poly, name="poly", numpy=np.poly, cases=[case((3,)), case((1,))])
