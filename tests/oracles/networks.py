@@ -108,7 +108,7 @@ NETWORKS: dict[str, list[Any]] = {
 
 SPECIAL: dict[str, list[Any]] = {}
 if importlib.util.find_spec("scipy") is not None:
-    # Not beta and betaln, which JAX has to 8 digits for large numbers, nor expn: it cannot compile its second derivative.
+    # Not beta and betaln, which JAX has to 8 digits for large numbers, nor expn, whose second derivative it fails on.
     SPECIAL = {
         "erf": ["special.erf({x})"],
         "erfc": ["special.erfc({x})"],
