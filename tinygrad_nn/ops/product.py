@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..op import case, composite, general
+from ..op import Op, case, composite, general
 from .reduce import CASES, MASKED, Axis, axes_of, spread
 
 
-def product_of_others(x: Any) -> Any:
+def _product_of_others(x: Any) -> Any:
     """Give, for each element along the last axis, the product of all others: up a tree of pairs and down again."""
     levels = []
     while x.shape[-1] > 1:
@@ -25,6 +25,15 @@ def product_of_others(x: Any) -> Any:
         both = np.expand_dims(others, -1) * pairs[..., ::-1]
         others = np.reshape(both, (*both.shape[:-2], 2 * both.shape[-2]))[..., :n]
     return others
+
+
+# An operation, though nothing but others, so that formulas name it.
+product_of_others: Op = composite(
+    _product_of_others,
+    name="product_of_others",
+    formula="the product of the other elements along the last axis",
+    cases=[case((5,)), case((2, 3)), case((1,)), case(np.array([2.0, 0.0, 3.0, 0.0]))],
+)
 
 
 def _others(x: Any, axis: Axis, where: Any) -> Any:
@@ -84,6 +93,14 @@ def _recurrence(a: Any, b: Any) -> Any:
     return b
 
 
+recurrence: Op = composite(
+    _recurrence,
+    name="recurrence",
+    formula="r[0] = b[0], r[i] = b[i] + a[i] * r[i-1]",
+    cases=[case((5,), (5,)), case((3, 2), (3, 2)), case((1,), (1,))],
+)
+
+
 def _cumprod_rule(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     """Give (product before i) * r[i] with r[i] = g[i] + x[i+1] * r[i+1]: no division, so exact with zeros."""
     if axis is None or not x.ndim:
@@ -91,7 +108,7 @@ def _cumprod_rule(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     if not x.shape[axis]:
         return g
     g, y, x = np.moveaxis(g, axis, 0), np.moveaxis(y, axis, 0), np.moveaxis(x, axis, 0)
-    r = np.flip(_recurrence(_shifted(np.flip(x, 0), 1.0), np.flip(g, 0)), 0)
+    r = np.flip(recurrence(_shifted(np.flip(x, 0), 1.0), np.flip(g, 0)), 0)
     return np.moveaxis(_shifted(y, 1.0) * r, 0, axis)
 
 
@@ -99,7 +116,7 @@ def _cumprod_jvp(t: Any, y: Any, x: Any, axis: int | None) -> Any:
     if axis is None or not x.ndim:
         return _cumprod_jvp(np.reshape(t, (x.size,)), y, np.reshape(x, (x.size,)), 0)
     t, y, x = np.moveaxis(t, axis, 0), np.moveaxis(y, axis, 0), np.moveaxis(x, axis, 0)
-    return np.moveaxis(_recurrence(x, t * _shifted(y, 1.0)) if x.shape[0] else t, 0, axis)
+    return np.moveaxis(recurrence(x, t * _shifted(y, 1.0)) if x.shape[0] else t, 0, axis)
 
 
 cumprod = general(
