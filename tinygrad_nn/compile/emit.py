@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,9 @@ class Emitter:
         for r, last in self.memory.last.items():
             self.expiring.setdefault(last, []).append(r)
         self.written: dict[Value, str] = {}
+        #: Whether large results may lie in arrays that are used again once nobody outside holds them.
+        self.keeps_results = False
+        self.renew: list[str] = []
         #: The gradients that leaves were given since state was last changed: the leaf's name and the gradient's.
         self.gradients: dict[Any, tuple[str, str]] = {}
         #: Values that outlive the call: read so that later writing to them cannot be seen.
@@ -123,8 +127,9 @@ class Emitter:
         parameters = [self.names[v] for v in inputs]
         if self.buffers:
             parameters.append("buffers")
-            unpack = ", ".join([f"_b{i}" for i in range(len(self.buffers))])
-            lines.insert(0, f"{unpack}, = buffers")
+            special = {line.split(" ")[0] for line in self.renew}
+            plain = [i for i in range(len(self.buffers)) if f"_b{i}" not in special]
+            lines[:0] = [*[f"_b{i} = buffers[{i}]" for i in plain], *self.renew]
         body = "\n    ".join(lines)
         return Code(f"def run({', '.join(parameters)}):\n    {body}\n", self.space, self.buffers)
 
@@ -268,8 +273,10 @@ class Emitter:
 
     def target(self, v: Value, i: int) -> str | None:
         """Give the array that a call writes to: that of an operand that ends here, a free buffer, or a new one."""
-        if not self.can_write(v) or v in self.memory.outputs or v in self.memory.given or v in self.keep:
+        if not self.can_write(v):
             return None
+        if v in self.memory.outputs or v in self.memory.given:
+            return self.renewed(v)
         if isinstance(v.fn, np.ufunc):
             for a in v.args:
                 if not isinstance(a, Value) or a.shape != v.shape or a.dtype != v.dtype or a.order != v.order:
@@ -288,6 +295,21 @@ class Emitter:
         self.held[v] = name
         return name
 
+    def renewed(self, v: Value) -> str | None:
+        """Give a kept array for a large result that goes out, if by the next call nobody outside holds it any more."""
+        uses = [e for e in self.program.body if e.kind == "effect" and any(x is v for x in e.args)]
+        n = self.program.outputs.count(v) + len(uses)
+        if not self.keeps_results or v.nbytes < LARGE or n != 1 or any(x.kind == "grad" for x in self.written):
+            return None
+        shared = [r for x in self.program.outputs if isinstance(x, Value) and x is not v for r in self.memory.of(x)]
+        if v in shared or (uses and uses[0].data.kind != "grad"):
+            return None
+        leaf = self.object(uses[0].data.leaf, "leaf_tensor") if uses else "None"
+        i = len(self.buffers)
+        self.buffers.append((v.shape, v.dtype, v.order))
+        self.renew.append(f"_b{i} = {self.object(renewed, 'renewed')}(buffers, {i}, {leaf})")
+        return f"_b{i}"
+
     def release(self, i: int) -> None:
         """Give back the buffers, and let go of the large arrays, that nothing needs after this place."""
         gone = []
@@ -299,6 +321,25 @@ class Emitter:
                 gone.append(self.names[r])
         if gone:
             self.lines.append(f"del {', '.join(gone)}")
+
+
+def renewed(buffers: list[Any], i: int, leaf: Any) -> Any:
+    """Give a kept array, or a new one in its place where anybody else holds it (but for the leaf whose gradient it is)."""
+    a = buffers[i]
+    if getrefcount(a) > _ALONE + (leaf is not None and leaf._grad is a):
+        a = buffers[i] = np.empty_like(a)
+    return a
+
+
+def _calibrate() -> int:
+    def probe(buffers: list[Any], i: int) -> int:
+        a = buffers[i]
+        return getrefcount(a)
+
+    return probe([np.empty(1)], 0)
+
+
+_ALONE = _calibrate()
 
 
 def quick(v: Value) -> Any:

@@ -219,6 +219,7 @@ class Entry(WithGraph):
         program = self.program
         inputs = self._inputs(program)
         emitter = self._emitter(program, self._given())
+        emitter.keeps_results = True
 
         def result(e: Emitter) -> str:
             return "(" + "".join([f"{own(e, x, program)}, " for x in program.outputs]) + ")"

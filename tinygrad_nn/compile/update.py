@@ -17,7 +17,7 @@ def plain_sgd(run: Any, positional: Any) -> Any:
     """Give the optimizer if an effect is one step of plain gradient descent over one group, or None."""
     if run is not getattr(Optimizer.step, "__wrapped__", None) or len(positional) != 1:
         return None
-    optimizer = getattr(positional[0], "value", None)
+    optimizer = positional[0]
     if type(optimizer) is not SGD or len(optimizer.param_groups) != 1:
         return None
     return optimizer
