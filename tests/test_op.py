@@ -139,3 +139,9 @@ def test_keeps_tells_which_values_rules_read():
     assert OPS["multiply"].keeps == (False, True, True)
     assert OPS["exp"].keeps == (True, False)
     assert OPS["reshape"].keeps == (False, False)
+
+
+def test_a_function_from_executed_text_has_no_module():
+    names: dict[str, object] = {"tg": tg}
+    exec("own = tg.op.elementwise(lambda x: x + x, lambda g, y, x: g + g, name='own')", names)
+    assert tg.grad(lambda x: names["own"](x).sum())(X).tolist() == [2.0, 2.0, 2.0]

@@ -296,7 +296,7 @@ def _reads(rule: Rule, n: int) -> list[bool]:
 
 
 def _is_numpy(fn: Callable[..., Any]) -> bool:
-    return isinstance(fn, np.ufunc) or getattr(fn, "__module__", "").partition(".")[0] == "numpy"
+    return isinstance(fn, np.ufunc) or (getattr(fn, "__module__", None) or "").partition(".")[0] == "numpy"
 
 
 def elementwise(fn: Callable[..., Any], *rules: Rule | None, **options: Any) -> Op:
