@@ -41,6 +41,10 @@ KNOWN |= _known(PRODUCT, "2 * pi", "pi / 2", "pi / 4", "pi / 8", "sqrt(pi) / 2",
 KNOWN |= _known(POWER, "pi ** 2")
 
 
+#: Arrays of so many elements are written out.
+_FEW = 6
+
+
 def fenced(part: tuple[str, int], binds: int) -> str:
     """Put a text in parentheses where it binds less tightly than asked."""
     return part[0] if part[1] >= binds else f"({part[0]})"
@@ -52,10 +56,13 @@ def constant(x: Any, names: dict[int, tuple[str, Any]]) -> tuple[str, int]:
     if known is not None:
         return known[0], ATOM
     if isinstance(x, np.ndarray):
-        dtype = "" if x.dtype.kind == "f" else f", '{x.dtype}'"
+        real, plain = x.dtype.kind == "f", x.dtype.kind in "fb" or x.dtype == int
+        dtype = "" if plain else f", '{x.dtype}'"
         if x.size and x.dtype.kind != "b" and (x == x.flat[0]).all():
             value = x.flat[0].item()
-            return f"ones({x.shape}{dtype})" if value == 1 else f"full({x.shape}, {value!r}{dtype})", ATOM
+            return f"ones({x.shape})" if real and value == 1 else f"full({x.shape}, {value!r}{dtype})", ATOM
+        if 0 < x.size <= _FEW:
+            return f"array({x.tolist()}{dtype})", ATOM
         name = f"c{len(names)}"
         names[id(x)] = (name, x)
         return name, ATOM
