@@ -165,7 +165,9 @@ def _operation(t: Node, names: dict[int, str], rng: Any) -> OperationReport:
         report.notes.append(f"its result has dtype {saved[0].dtype}: no gradient goes through it")
         return report
     if op.random:
-        report.notes.append("it draws random numbers: to run it again would give others, and no gradient goes through it")
+        report.notes.append(
+            "it draws random numbers: to run it again would give others, and no gradient goes through it"
+        )
         return report
     params = {k: v for k, v in t._params.items() if k != "residual"}
     try:
