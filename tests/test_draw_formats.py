@@ -149,6 +149,11 @@ def test_what_an_operation_saves_includes_its_residual():
     )
     assert many.keeps == (False, True)
     assert tg.table(many(w, w)).rows[-1]["saved"] == 1600
+    own = tg.op.general(
+        lambda *xs: xs[0] * xs[1], lambda g, y, *xs: [g * y, g * y], name="own", variadic=True, register=False
+    )
+    assert own.keeps == (True, False)
+    assert tg.table(own(w, w)).rows[-1]["saved"] == 800
     assert tg.table(w * np.ones(100)).rows[-1]["saved"] == 1600
 
 
