@@ -24,8 +24,10 @@ LARGE = 1 << 15
 class Code:
     """The text of a function, the names that it uses, and the buffers that it works in."""
 
-    def __init__(self, text: str, space: dict[str, Any], buffers: list[tuple[Any, ...]]) -> None:
+    def __init__(self, text: str, space: dict[str, Any], buffers: list[tuple[Any, ...]], shown: str) -> None:
         self.text = text
+        #: The text with that of the loops it calls.
+        self.shown = shown
         self.space = space
         self.buffers = buffers
 
@@ -61,6 +63,8 @@ class Emitter:
         #: Whether large results may lie in arrays that are used again once nobody outside holds them.
         self.keeps_results = False
         self.renew: list[str] = []
+        #: The loops of groups.
+        self.groups: list[str] = []
         #: The gradients that leaves were given since state was last changed: the leaf's name and the gradient's.
         self.gradients: dict[Any, tuple[str, str]] = {}
         #: Values that outlive the call: read so that later writing to them cannot be seen.
@@ -118,6 +122,8 @@ class Emitter:
         for i, v in enumerate(self.program.body):
             if v.kind == "effect":
                 self.effect(v)
+            elif v.kind == "fused":
+                self.fused(v)
             elif v.kind in ("read", "grad"):
                 lines.append(f"{self.names[v]} = {self.source(v)}")
             elif v.kind != "input":
@@ -131,7 +137,8 @@ class Emitter:
             plain = [i for i in range(len(self.buffers)) if f"_b{i}" not in special]
             lines[:0] = [*[f"_b{i} = buffers[{i}]" for i in plain], *self.renew]
         body = "\n    ".join(lines)
-        return Code(f"def run({', '.join(parameters)}):\n    {body}\n", self.space, self.buffers)
+        text = f"def run({', '.join(parameters)}):\n    {body}\n"
+        return Code(text, self.space, self.buffers, "\n".join([text, *self.groups]))
 
     def source(self, v: Value) -> str:
         """Give the expression that reads a tensor or its gradient."""
@@ -259,6 +266,20 @@ class Emitter:
 
     # -- buffers ----------------------------------------------------------------------------------------------------
 
+    def fused(self, v: Value) -> None:
+        """Write the call of a loop over blocks."""
+        group = v.data
+        out = []
+        for m in group.arrays:
+            if m in self.memory.outputs or m in self.memory.given:
+                out.append(self.renewed(m) or "None")
+            else:
+                out.append(self.taken(m))
+        args = [self.text(x) for x in group.takes]
+        left = ", ".join([self.names[m] for m in group.gives])
+        self.lines.append(f"{left}, = {self.object(group, 'blocks')}({', '.join([*args, *out])})")
+        self.groups.append(group.text)
+
     def can_write(self, v: Value) -> bool:
         """Tell whether a call can write its result into an array that is given."""
         if v.kind != "call" or v.params or not v.shape or not v.size or v.order not in "CF" or v.dtype is None:
@@ -285,6 +306,10 @@ class Emitter:
                 if roots == frozenset([a]) and a in self.held and self.memory.last.get(a) == i:
                     self.held[v] = self.held.pop(a)
                     return self.held[v]
+        return self.taken(v)
+
+    def taken(self, v: Value) -> str:
+        """Give a free buffer, or a new one, for a value that stays inside."""
         key = (v.shape, v.dtype.str, v.order)
         stack = self.free.setdefault(key, [])
         if stack:

@@ -16,6 +16,7 @@ from .graph import WithGraph, own
 from .guards import Guards
 from .names import from_path, legal, parameter_names
 from .passes import run_passes
+from .passes.fuse import fuse
 from .program import Builder, Program, Value, operands
 from .recording import Recording, argument_paths, is_input
 from .traced import TracedArray, TraceError, held
@@ -216,7 +217,7 @@ class Entry(WithGraph):
         return wrap
 
     def _without_graph(self) -> Callable[[list[Any]], Any]:
-        program = self.program
+        program = self.program if self.exact else fuse(self.program)
         inputs = self._inputs(program)
         emitter = self._emitter(program, self._given())
         emitter.keeps_results = True
@@ -226,7 +227,7 @@ class Entry(WithGraph):
 
         code = emitter.emit(inputs, reads_of(program), result)
         run = code.function()
-        self.source = code.text
+        self.source = code.shown
         self._leaf_numbers()
         places = [self.leaf_of[v.data] for v in inputs]
         wrap = self._wrap()

@@ -17,6 +17,7 @@ from ..tree import flatten
 from .emit import Code, Emitter, make_buffers, reads_of
 from .memory import is_view
 from .names import from_path
+from .passes.fuse import fuse
 from .program import Program, Value, operands
 
 
@@ -34,6 +35,7 @@ class WithGraph:
     pool: list[Any]
     back_pool: list[Any]
     f: Callable[..., Any]
+    exact: bool
     source: str
     _given: Callable[[], dict[Value, str]]
     _inputs: Callable[[Program], list[Value]]
@@ -48,7 +50,9 @@ class WithGraph:
         seeds = [self.builder.values.get(s) for s in self.seeds]
         front, back, saved = split(program, outs, grads, {s for s in seeds if s is not None})
         given = self._given()
-        forward = Program(front, [*outs, *saved], [])
+        forward, behind = Program(front, [*outs, *saved], []), Program(back, grads, [])
+        if not self.exact:
+            forward, behind = fuse(forward), fuse(behind)
         inputs = self._inputs(forward)
         emitter = self._emitter(forward, given)
         kept = set(saved)
@@ -62,7 +66,7 @@ class WithGraph:
         code = emitter.emit(inputs, reads_of(forward), result)
         run = code.function()
         backward = self._emitter(
-            Program(back, grads, []),
+            behind,
             {
                 **{v: given.get(v) or emitter.names.names.get(v) or "c" for v in saved},
                 **{s: "d_y" for s in seeds if s is not None},
@@ -74,11 +78,11 @@ class WithGraph:
         parameters = [*saved, *[s for s in seeds if s is not None]]
         back_code = backward.emit(
             parameters,
-            [v for v in reads_of(Program(back, grads, [])) if v not in kept],
+            [v for v in reads_of(behind) if v not in kept],
             lambda e: "(" + "".join([f"{e.text(g)}, " for g in grads]) + ")",
         )
         run_back = back_code.function()
-        self.source = code.text + "\n" + back_code.text.replace("def run(", "def backward(")
+        self.source = code.shown + "\n" + back_code.shown.replace("def run(", "def backward(")
         return self._graph_caller(inputs, kept, run, code, run_back, back_code, [s is not None for s in seeds])
 
     def _graph_caller(
@@ -208,6 +212,8 @@ def own(e: Emitter, x: Value, program: Program, kept: Any = ()) -> str:
     """Give a result as an array that shares memory with nothing else: copied where it might."""
     text = e.text(x)
     if not x.shape and x.kind == "call" and isinstance(x.fn, np.ufunc):
+        return text
+    if not x.shape and x.fn is np.sum:
         return text
     alone = x.kind == "call" and not is_view(x) and program.outputs.count(x) <= 1 + (x in kept)
     if (

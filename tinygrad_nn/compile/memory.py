@@ -43,7 +43,10 @@ class Memory:
             for x in operands(v):
                 for r in self.of(x):
                     self.last[r] = i
-            if v.kind in ("call", "part"):
+            if v.kind == "fused":
+                for m in v.data.gives:
+                    self.roots[m] = frozenset([m])
+            elif v.kind in ("call", "part"):
                 if is_view(v):
                     found: set[Value] = {v} if v.kind == "call" else set()
                     for x in operands(v):

@@ -95,7 +95,8 @@ class Names:
         for v in program.body:
             if v.where is not None and v.hint is None:
                 last[v.where] = v
-        for v in program.body:
+        body = [m for v in program.body for m in (v.data.gives if v.kind == "fused" else (v,))]
+        for v in body:
             if v in self.names or v in hidden or (v.kind == "effect" and v.dtype is None):
                 continue
             if v.hint is not None:

@@ -78,10 +78,14 @@ class Recording:
                 tracer.restore()
                 raise
         self.outputs, self.rebuild = flatten(self.result)
+        # What hangs on a graph that a backward pass inside has freed cannot be differentiated any more.
         self.tracked = [
             y
             for y in self.outputs
-            if isinstance(y, Tensor) and y._tracked and y.op is not None and y not in tracer.freed
+            if isinstance(y, Tensor)
+            and y._tracked
+            and y.op is not None
+            and (not tracer.freed or tracer.freed.isdisjoint(walk.graph((y,), tracer.start)))
         ]
         self.forward_end = walk.next_number()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..program import Program
 from ..special import specialize
+from .algebra import algebra
 from .cse import cse
 from .dead import dead
 from .fold import fold
@@ -24,6 +25,8 @@ def run_passes(program: Program, exact: bool) -> tuple[Program, list[Note]]:
         ("common subexpressions again", cse),
         ("dead code again", dead),
     ]
+    if not exact:
+        passes += [("signs", algebra), ("repeated signs", cse), ("signs again", algebra), ("unused signs", dead)]
     passes.append(("fixed shapes", specialize))
     notes: list[Note] = []
     for name, f in passes:
