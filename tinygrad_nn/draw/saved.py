@@ -20,4 +20,5 @@ class Saved:
 
     def __str__(self) -> str:
         by = f", drawn by {self.backend}" if self.backend else ""
-        return f"{self.path} ({self.format}{by})"
+        said = "".join([f"; {message}" for message in self.messages])
+        return f"{self.path} ({self.format}{by}{said})"
