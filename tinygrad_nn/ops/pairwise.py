@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -32,12 +33,9 @@ def pair(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     return x, t if t.dtype.kind == "f" else t.astype(x.dtype)
 
 
-def portion(shape: tuple[int, ...], reduction: str) -> float:
-    """Give what each element weighs in the reduction."""
-    n = 1
-    for length in shape:
-        n *= length
-    return 1.0 / n if reduction == "mean" else 1.0
+def share(g: Any, shape: tuple[int, ...], reduction: str) -> Any:
+    """Give what each element gets of the cotangent of the reduction: its part of the mean, or all of it."""
+    return g / math.prod(shape) if reduction == "mean" else g
 
 
 def total(parts: list[Any], reduction: str) -> Any:
@@ -59,7 +57,8 @@ def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., An
 
     def rule(g: Any, x: Any, target: Any, sign: float, residual: Any, reduction: str = "mean", **params: Any) -> Any:
         d = x - target if residual is None else residual
-        return g * (sign * portion(x.shape, reduction)) * slope(d, **params)
+        g = share(g, x.shape, reduction)
+        return (g if sign > 0 else -g) * slope(d, **params)
 
     def jvp(ts: Any, y: Any, x: Any, target: Any, **params: Any) -> Any:
         parts = [
@@ -149,30 +148,29 @@ def _binary_logits(
     w = _spread(weight, x.shape, "weight")
     # (1 - t) sigmoid(x) - t sigmoid(-x): sigmoid(x) - t would have no digits left where both are close to 1.
     d = (a * np.exp(low) - b * np.exp(-high)) / (1.0 + e)
-    p = portion(x.shape, reduction)
-    return reduce_rows(_scaled(rows, w), reduction, x.size), _scaled(d, w) if p == 1.0 else _scaled(d, w) * p
+    return reduce_rows(_scaled(rows, w), reduction, x.size), _scaled(d, w)
 
 
-def _binary_logits_slopes(x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> tuple[Any, Any]:
+def _binary_logits_slopes(x: Any, target: Any, weight: Any, pos_weight: Any) -> tuple[Any, Any]:
     a, b = _shares(target, pos_weight)
-    p = portion(x.shape, reduction)
-    by_x = _scaled(a * sigmoid(x) - b * sigmoid(-x), weight) * p
+    by_x = _scaled(a * sigmoid(x) - b * sigmoid(-x), weight)
     positive = softplus(-x) if pos_weight is None else softplus(-x) * np.asarray(pos_weight, x.dtype)
-    return by_x, _scaled(positive - softplus(x), weight) * p
+    return by_x, _scaled(positive - softplus(x), weight)
 
 
 binary_cross_entropy_with_logits = general(
     _binary_logits,
     lambda g, y, x, target, weight=None, pos_weight=None, reduction="mean", residual=None: (
-        g * (_binary_logits_slopes(x, target, weight, pos_weight, reduction)[0] if residual is None else residual)
+        share(g, x.shape, reduction)
+        * (_binary_logits_slopes(x, target, weight, pos_weight)[0] if residual is None else residual)
     ),
     lambda g, y, x, target, weight=None, pos_weight=None, reduction="mean", residual=None: (
-        g * _binary_logits_slopes(x, target, weight, pos_weight, reduction)[1]
+        share(g, x.shape, reduction) * _binary_logits_slopes(x, target, weight, pos_weight)[1]
     ),
     jvp=lambda ts, y, x, target, weight=None, pos_weight=None, reduction="mean": total(
         [
-            t * d
-            for t, d in zip(ts, _binary_logits_slopes(x, target, weight, pos_weight, reduction), strict=True)
+            share(t, x.shape, reduction) * d
+            for t, d in zip(ts, _binary_logits_slopes(x, target, weight, pos_weight), strict=True)
             if t is not None
         ],
         reduction,
@@ -208,21 +206,28 @@ def _logarithms(p: Any) -> tuple[Any, Any]:
         return np.maximum(np.log(p), -100.0), np.maximum(np.log1p(-p), -100.0)
 
 
-def _binary_slopes(p: Any, target: Any, weight: Any, reduction: str) -> tuple[Any, Any]:
+def _binary_slopes(p: Any, target: Any, weight: Any) -> tuple[Any, Any]:
     # The slope of the logarithm itself and not of its limit: after a sigmoid, p (1 - p) makes it finite again.
     tiny = float(np.finfo(p.dtype).tiny)
-    n = portion(p.shape, reduction)
     by_p = (1.0 - target) / np.maximum(1.0 - p, tiny) - target / np.maximum(p, tiny)
     a, b = _logarithms(p)
-    return _scaled(by_p, weight) * n, _scaled(b - a, weight) * n
+    return _scaled(by_p, weight), _scaled(b - a, weight)
 
 
 binary_cross_entropy = general(
     _binary,
-    lambda g, y, x, target, weight=None, reduction="mean": g * _binary_slopes(x, target, weight, reduction)[0],
-    lambda g, y, x, target, weight=None, reduction="mean": g * _binary_slopes(x, target, weight, reduction)[1],
+    lambda g, y, x, target, weight=None, reduction="mean": (
+        share(g, x.shape, reduction) * _binary_slopes(x, target, weight)[0]
+    ),
+    lambda g, y, x, target, weight=None, reduction="mean": (
+        share(g, x.shape, reduction) * _binary_slopes(x, target, weight)[1]
+    ),
     jvp=lambda ts, y, x, target, weight=None, reduction="mean": total(
-        [t * d for t, d in zip(ts, _binary_slopes(x, target, weight, reduction), strict=True) if t is not None],
+        [
+            share(t, x.shape, reduction) * d
+            for t, d in zip(ts, _binary_slopes(x, target, weight), strict=True)
+            if t is not None
+        ],
         reduction,
     ),
     name="binary_cross_entropy",
