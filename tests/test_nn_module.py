@@ -473,6 +473,46 @@ def test_sequential_refuses_what_is_no_module():
         nn.Sequential().append(3)
 
 
+def test_module_list_and_dict():
+    class Model(nn.Module):
+        def __init__(self):
+            self.blocks = nn.ModuleList(nn.Linear(2, 2, bias=False) for _ in range(2))
+            self.heads = nn.ModuleDict({"a": nn.Linear(2, 1, bias=False)})
+
+        def forward(self, x):
+            for block in self.blocks:
+                x = block(x)
+            return self.heads["a"](x)
+
+    model = Model()
+    model.blocks.append(nn.Linear(2, 2, bias=False))
+    model.heads["b"] = nn.Linear(2, 3)
+    assert list(model.state_dict()) == [
+        *["blocks.0.weight", "blocks.1.weight", "blocks.2.weight"],
+        *["heads.a.weight", "heads.b.weight", "heads.b.bias"],
+    ]
+    assert model(np.ones((4, 2))).shape == (4, 1)
+    assert (len(model.blocks), len(model.blocks[1:]), len(model.heads)) == (3, 2, 2)
+    assert "b" in model.heads
+    assert list(model.heads) == list(model.heads.keys()) == ["a", "b"]
+    assert list(model.heads.values()) == [m for _, m in model.heads.items()]
+    model.blocks[0] = nn.Linear(2, 2)
+    assert "blocks.0.bias" in model.state_dict()
+    with pytest.raises(TypeError, match="ModuleList: item 0 must be a Module, got int"):
+        nn.ModuleList([3])
+    with pytest.raises(TypeError, match="ModuleDict: 'x' must be a Module"):
+        nn.ModuleDict({"x": None})
+
+
+def test_linear_functions():
+    rng = np.random.default_rng(0)
+    x, w, b = rng.normal(size=(5, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)
+    np.testing.assert_allclose(nn.functional.linear(x, w, b).data, x @ w.T + b)
+    np.testing.assert_allclose(nn.functional.linear(x, w).data, x @ w.T)
+    with pytest.raises(ValueError, match="bilinear: needs inputs"):
+        nn.functional.bilinear(x, x, w)
+
+
 def test_lambda_and_identity():
     x = Tensor([1.0, 2.0], requires_grad=True)
     net = nn.Sequential(nn.Lambda(np.square), nn.Identity())

@@ -31,7 +31,7 @@ from .activation import (
     Threshold,
 )
 from .attention import MultiHeadAttention, MultiheadAttention
-from .container import Identity, Lambda, Sequential
+from .container import Identity, Lambda, ModuleDict, ModuleList, Sequential
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from .dropout import ChannelDropout, Dropout, Dropout1d, Dropout2d
 from .embedding import Embedding
@@ -118,6 +118,8 @@ __all__ = [
     "MaxPool2d",
     "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "MultiHeadAttention",
     "MultiMarginLoss",
     "MultiheadAttention",

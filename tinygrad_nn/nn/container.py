@@ -67,6 +67,97 @@ class Sequential(Module):
         self._layers[index] = module
 
 
+class ModuleList(Module):
+    """A list of modules. (A plain list as an attribute is found just as well; this one can stand in a Sequential.)
+
+    >>> from tinygrad_nn.nn import Linear
+    >>> layers = ModuleList([Linear(2, 2) for _ in range(3)])
+    >>> len(layers), list(layers[:1].state_dict())
+    (3, ['0.weight', '0.bias'])
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self._layers: list[Module] = []
+        self.extend(modules)
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        yield from [(str(i), m) for i, m in enumerate(self._layers)]
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end."""
+        _check(module, f"ModuleList: item {len(self)}")
+        self._layers.append(module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Add modules at the end."""
+        for m in modules:
+            self.append(m)
+        return self
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> ModuleList: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        return ModuleList(self._layers[index]) if isinstance(index, slice) else self._layers[index]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        _check(module, f"ModuleList: item {index}")
+        self._layers[index] = module
+
+
+class ModuleDict(Module):
+    """Modules by name. (A plain dict as an attribute is found just as well.)
+
+    >>> from tinygrad_nn.nn import Linear
+    >>> list(ModuleDict({"head": Linear(2, 2, bias=False)}).state_dict())
+    ['head.weight']
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        self._named: dict[str, Module] = {}
+        for name, m in (modules or {}).items():
+            self[name] = m
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        yield from list(self._named.items())
+
+    def keys(self) -> Iterable[str]:
+        """Give the names."""
+        return self._named.keys()
+
+    def values(self) -> Iterable[Module]:
+        """Give the modules."""
+        return self._named.values()
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        """Give the names with their modules."""
+        return self._named.items()
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._named
+
+    def __getitem__(self, name: str) -> Module:
+        return self._named[name]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        _check(module, f"ModuleDict: {name!r}")
+        self._named[str(name)] = module
+
+
 def _check(m: Any, who: str) -> None:
     if not isinstance(m, Module):
         advice = "write ReLU() with parentheses" if isinstance(m, type) else "wrap a function in nn.Lambda"

@@ -10,6 +10,7 @@ import numpy as np
 from ..op import OPS
 from ..ops.dense import affine
 from ..tensor import Parameter, apply, as_tensor
+from .functional.linear import bilinear
 from .module import Module
 from .options import Rng, drawn, generator, positive
 
@@ -97,12 +98,7 @@ class Bilinear(Module):
                 f"Bilinear: needs inputs (..., {self.in1_features}) and (..., {self.in2_features}) with equal leading "
                 f"axes; got shapes {a.shape} and {b.shape}"
             )
-        # One product for all outputs, (..., in1) @ (in1, out * in2), then one with x2 for each.
-        n, (out, in1, in2) = a.shape[:-1], self.weight.shape
-        table = self.weight.transpose(1, 0, 2).reshape(in1, out * in2)
-        rows = np.matmul(a, table).reshape(*n, out, in2)
-        y = np.squeeze(np.matmul(rows, np.expand_dims(b, -1)), -1)
-        return y if self.bias is None else y + self.bias
+        return bilinear(a, b, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Give the sizes."""
