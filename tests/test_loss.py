@@ -653,3 +653,13 @@ def test_one_hot():
         F.one_hot([0, 3], 3)
     with pytest.raises(TypeError, match="one_hot: labels must be integers"):
         F.one_hot([0.5])
+
+
+def test_a_backward_pass_frees_what_the_forward_pass_kept():
+    x = Tensor(np.zeros((4, 3)), requires_grad=True)
+    y = F.cross_entropy(x, [0, 1, 2, 0])
+    assert "residual" in y._params
+    y.backward(retain_graph=True)
+    assert "residual" in y._params
+    y.backward()
+    assert "residual" not in y._params

@@ -286,6 +286,8 @@ def reverse(
                         cotangents[x] = gx
         if not retain:
             t._saved = saved = args = None
+            if t._params and "residual" in t._params:
+                t._params = {k: v for k, v in t._params.items() if k != "residual"}
     if large and not retain:
         slim(nodes)
     return cotangents
