@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+from threads import one_thread
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "articles"
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -26,7 +27,7 @@ def run(text: str, name: str) -> list[tuple[str, str | None]]:
     names: dict[str, object] = {"__name__": name}
     found = []
     for code, said in blocks(text):
-        with redirect_stdout(io.StringIO()) as printed:
+        with redirect_stdout(io.StringIO()) as printed, one_thread():
             exec(compile(code, name, "exec"), names)
         found.append((printed.getvalue(), said))
     return found
