@@ -1,6 +1,7 @@
 """compile: the same bits as eager code in every form of use, nothing frozen that may change, nothing shared."""
 
 import itertools
+import sys
 import threading
 
 import numpy as np
@@ -554,3 +555,133 @@ def test_source_and_misuse():
     with pytest.raises(TraceError, match="cannot be told"):
         f({1, 2})
     assert bits(compile(compile(lambda x: x * 2.0))(np.ones(2)), np.full(2, 2.0))
+
+
+def test_cotangent_from_outside_is_read_live():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    one = np.ones(2)
+
+    @compile
+    def step():
+        w.grad = None
+        (w * 3.0).backward(one)
+
+    step()
+    one[:] = 2.0
+    step()
+    assert w.grad.tolist() == [6.0, 6.0]
+
+
+def test_argument_or_parameter_given_back_keeps_its_graph():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    for f in (lambda x: x, lambda x: w, lambda x: np.atleast_1d(x)):
+        x = tg.Tensor([3.0, 4.0], requires_grad=True)
+        w.grad = None
+        y = compile(f)(x)
+        assert y is not x
+        y.sum().backward()
+        assert (x.grad if x.grad is not None else w.grad).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("n", [70_000, 300_001])
+def test_large_elementwise_groups_run_in_blocks(n, cores, monkeypatch):
+    monkeypatch.setattr(sys.modules["tinygrad_nn.compile.blocks"], "available", lambda: cores)
+    x = np.random.default_rng(0).normal(size=n).astype(np.float32)
+    a, b = (tg.Tensor(x, requires_grad=True) for _ in range(2))
+
+    def f(t):
+        return (t.sigmoid() * np.tanh(t) + np.exp(-t * t) - 2.0 * t).sum()
+
+    def g(t):
+        t.grad = None
+        y = f(t)
+        y.backward()
+        return y
+
+    step = compile(g)
+    held = []
+    for _ in range(3):
+        want, got = g(a), step(b)
+        held.append(b.grad)
+        scale = np.abs(a.grad).max()
+        assert np.abs(a.grad - b.grad).max() <= 8 * np.finfo(np.float32).eps * scale
+        assert abs(float(want) - float(got)) <= 1e-5 * n
+    assert "for i in range" in step.source
+    assert not any(np.shares_memory(p, q) for i, p in enumerate(held) for q in held[:i])
+    _value, d = tg.value_and_grad(compile(f))(x)
+    np.testing.assert_allclose(d, a.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_default_keeps_nan_infinities_and_signed_zeros():
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0])
+
+    def f(x):
+        return {"a": (-x) * x, "b": x + (-x), "c": -(-x), "d": (-x) / 2.0 - (-x), "e": (-x) + 0.0, "f": x * 1.0}
+
+    with np.errstate(all="ignore"):
+        want, got = f(x), compile(f)(x)
+    for k in want:
+        np.testing.assert_array_equal(want[k], got[k])
+        number = ~np.isnan(want[k])
+        assert (np.signbit(want[k]) == np.signbit(got[k]))[number].all(), k
+
+
+def test_large_parameters_are_updated_to_the_same_bits():
+    def run(compiled):
+        rng = np.random.default_rng(0)
+        model = tg.nn.Linear(300, 200, rng=rng)
+        optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
+        x, y = rng.normal(size=(8, 300)).astype(np.float32), rng.integers(0, 200, 8)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        f = compile(step, exact=True) if compiled else step
+        kept = []
+        for i in range(6):
+            f(x, y)
+            kept.append(model.weight.grad)
+            optimizer.lr = 0.1 / (i + 1)
+            if i == 3:
+                optimizer.param_groups[0]["momentum"] = 0.5
+        assert not any(np.shares_memory(p, q) for i, p in enumerate(kept) for q in kept[:i])
+        return [p.data.copy() for p in model.parameters()], kept
+
+    (a, g), (b, h) = run(False), run(True)
+    assert all(bits(p, q) for p, q in zip(a + g, b + h, strict=True))
+
+
+def test_explain_says_what_each_pass_saved(capsys):
+    f = compile(lambda x: (np.exp(x) * 1.0 + np.exp(x)).sum(), explain=True)
+    f(np.ones(100_000))
+    text = capsys.readouterr().out
+    assert "common subexpressions" in text
+    assert "loop(s) over blocks" in text
+    numbers = {line[:28].strip(): line[28:].split() for line in text.splitlines()[1:]}
+    assert numbers["common subexpressions"] == ["1", "800,000"]
+
+
+def test_gradients_of_arguments_reach_the_arguments():
+    @compile
+    def step(x, y):
+        loss = (x * y * y).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(2):
+        x, y = (tg.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+        step(x, y)
+        assert x.grad.tolist() == [1.0, 4.0]
+        step(x, y)
+        assert y.grad.tolist() == [4.0, 16.0]
+        x.grad = None
+        step(x, y)
+        assert x.grad.tolist() == [1.0, 4.0]
+        assert y.grad.tolist() == [6.0, 24.0]
+    with pytest.raises(TraceError, match="graph of its own"):
+        step(x * 2.0, y)

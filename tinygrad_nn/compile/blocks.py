@@ -1,4 +1,4 @@
-"""Loops over blocks: the code of a group of element-wise calls, its scratch arrays, and a second thread for long ones."""
+"""Loops over blocks: the code of a group of element-wise calls, and a second thread for long ones."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ BLOCK = 1 << 15
 LONG_BLOCK, LONG = 1 << 17, 1 << 18
 
 
+def available() -> int:
+    """Give the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Group:
     """Element-wise calls and sums of one shape: what it takes, what it gives, and its function."""
 
@@ -33,7 +38,7 @@ class Group:
         self.text, self.space, self.scratch = self._write()
         exec(compile(self.text, "<tinygrad_nn.compile>", "exec"), self.space)
         self._pool: list[Any] = []
-        self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.cores = available()
 
     def _write(self) -> tuple[str, dict[str, Any], list[Any]]:
         """Give the text of the loop, what it uses, and the dtypes of its scratch arrays."""
@@ -141,7 +146,7 @@ class Group:
             return [a + b for a, b in zip(sums, more, strict=True)]
         scratch = self._scratch(BLOCK)
         try:
-            return loop(0, size, BLOCK, scratch, *flat)  # type: ignore[no-any-return]
+            return loop(0, size, BLOCK, scratch, *flat)
         finally:
             self._pool.append(scratch)
 
@@ -152,7 +157,7 @@ class Group:
             except IndexError:
                 return [np.empty(length, d) for d in self.scratch]
             if not found or len(found[0]) >= length:
-                return found  # type: ignore[no-any-return]
+                return found
 
 
 class Helper:
@@ -164,6 +169,8 @@ class Helper:
         self._done = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
         self._process = 0
+        self._work: Any = None
+        self._answer: Any = None
 
     def free(self) -> bool:
         """Take the helper if nobody else has it."""
@@ -183,7 +190,7 @@ class Helper:
         """Wait for the work and give its result, or raise what it raised."""
         self._done.acquire()
         value, error = self._answer
-        self._answer: Any = None
+        self._answer = None
         self._busy.release()
         if error is not None:
             raise error
@@ -197,8 +204,8 @@ class Helper:
                 self._answer = run(work), None
             except BaseException as e:
                 self._answer = None, e
-            run = work = None
-            self._work = (None, None)
+            del run, work
+            self._work = None
             self._done.release()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from numpy import ndarray
@@ -52,26 +52,26 @@ def global_names(code: Any) -> Iterator[str]:
         stack += [k for k in c.co_consts if isinstance(k, types.CodeType)]
 
 
-def variables(f: Any) -> Iterator[tuple[str, Any, Callable[[], Any]]]:
-    """Give name, value and a way to look again for what a function closes over, its defaults and its object."""
+def variables(f: Any) -> Iterator[tuple[str, Any]]:
+    """Give name and value of what a function closes over, its defaults and its object."""
     if isinstance(f, types.MethodType):
-        yield "", f.__self__, lambda: f.__self__
+        yield "", f.__self__
     elif isinstance(f, functools.partial):
         for i, v in enumerate(f.args):
-            yield f"argument_{i}", v, lambda i=i: f.args[i]
+            yield f"argument_{i}", v
         for k in f.keywords:
-            yield k, f.keywords[k], lambda k=k: f.keywords.get(k)
+            yield k, f.keywords[k]
     elif not isinstance(f, types.FunctionType):
-        yield "", f, lambda: f
+        yield "", f
     for g in functions(f):
         for name, cell in zip(g.__code__.co_freevars, g.__closure__ or (), strict=True):
-            yield name, _content(cell), lambda cell=cell: _content(cell)
+            yield name, _content(cell)
         space = g.__globals__
         for name in dict.fromkeys(global_names(g.__code__)):
             if name in space:
-                yield name, space[name], lambda space=space, name=name: space.get(name)
+                yield name, space[name]
         for i, v in enumerate(g.__defaults__ or ()):
-            yield f"default_{i}", v, lambda g=g, i=i: (g.__defaults__ or (None,) * (i + 1))[i]
+            yield f"default_{i}", v
 
 
 def holdings(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -107,7 +107,7 @@ def holdings(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 def captured(f: Any) -> dict[str, Any]:
     """Give the tensors, arrays and modules that a function closes over, by paths."""
     found: dict[str, Any] = {}
-    for name, value, _ in variables(f):
+    for name, value in variables(f):
         for path, v in holdings(name, value):
             found.setdefault(path, v)
     return found

@@ -41,7 +41,7 @@ class Compiled:
         leaves: list[Any] = []
         key = _signature(args, kwargs, leaves, self._exact)
         entry = self._entries.get(key)
-        if entry is None or not entry.guards.check() or not entry.ready():
+        if entry is None or not entry.guards.check() or not entry.ready(leaves):
             return self._record(key, args, kwargs, entry)
         return entry.run(leaves)
 

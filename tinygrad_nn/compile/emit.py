@@ -34,7 +34,7 @@ class Code:
     def function(self) -> Callable[..., Any]:
         """Compile the text."""
         exec(compile(self.text, "<tinygrad_nn.compile>", "exec"), self.space)
-        return self.space["run"]  # type: ignore[no-any-return]
+        return self.space["run"]
 
 
 def make_buffers(outlines: Sequence[tuple[Any, ...]]) -> list[ndarray[Any, Any]]:
@@ -63,6 +63,8 @@ class Emitter:
         #: Whether large results may lie in arrays that are used again once nobody outside holds them.
         self.keeps_results = False
         self.renew: list[str] = []
+        #: Arguments that the code needs as tensors, since it sets their gradients.
+        self.arguments: dict[Any, str] = {}
         #: The loops of groups.
         self.groups: list[str] = []
         #: The gradients that leaves were given since state was last changed: the leaf's name and the gradient's.
@@ -86,6 +88,10 @@ class Emitter:
             self.objects[id(x)] = name
             self.space[name] = x
         return name
+
+    def tensor(self, t: Any, wanted: str) -> str:
+        """Give the name of a tensor: an argument's, or that of one from outside."""
+        return self.arguments.get(t) or self.object(t, wanted)
 
     def function(self, f: Any, wanted: str) -> str:
         """Give the name of a function: NumPy's by its own."""
@@ -130,7 +136,7 @@ class Emitter:
                 self.statement(v, i)
             self.release(i)
         lines.append(f"return {result(self)}")
-        parameters = [self.names[v] for v in inputs]
+        parameters = [*[self.names[v] for v in inputs], *self.arguments.values()]
         if self.buffers:
             parameters.append("buffers")
             special = {line.split(" ")[0] for line in self.renew}
@@ -142,7 +148,7 @@ class Emitter:
 
     def source(self, v: Value) -> str:
         """Give the expression that reads a tensor or its gradient."""
-        leaf = self.object(v.data, f"{self.names.names.get(v, 'w')}_tensor")
+        leaf = self.tensor(v.data, f"{self.names.names.get(v, 'w')}_tensor")
         if v in self.guarded and v.kind == "read":
             return f"{leaf}._guarded() if {leaf}._exposed else {leaf}._data"
         return f"{leaf}._data" if v.kind == "read" else f"{leaf}._grad"
@@ -162,7 +168,7 @@ class Emitter:
             result = f"{self.names[v]} = " if v.dtype is not None else ""
             self.lines.append(f"{result}{self.object(e.run, name)}({', '.join(args)})")
             return
-        leaf = self.object(e.leaf, f"{self.written.get(e.leaf, 'leaf')}_tensor")
+        leaf = self.tensor(e.leaf, "leaf_tensor")
         if e.kind == "write":
             self.lines.append(f"{leaf}._own()[...] = {self.text(v.args[0])}")
         elif not v.args:
@@ -225,7 +231,7 @@ class Emitter:
     @property
     def owners(self) -> dict[Value, int]:
         """How often a value has been given away."""
-        return self.__dict__.setdefault("_owners", {})  # type: ignore[no-any-return]
+        return self.__dict__.setdefault("_owners", {})
 
     # -- statements -----------------------------------------------------------------------------------------------
 
@@ -329,7 +335,7 @@ class Emitter:
         shared = [r for x in self.program.outputs if isinstance(x, Value) and x is not v for r in self.memory.of(x)]
         if v in shared or (uses and uses[0].data.kind != "grad"):
             return None
-        leaf = self.object(uses[0].data.leaf, "leaf_tensor") if uses else "None"
+        leaf = self.tensor(uses[0].data.leaf, "leaf_tensor") if uses else "None"
         i = len(self.buffers)
         self.buffers.append((v.shape, v.dtype, v.order))
         self.renew.append(f"_b{i} = {self.object(renewed, 'renewed')}(buffers, {i}, {leaf})")
@@ -349,7 +355,7 @@ class Emitter:
 
 
 def renewed(buffers: list[Any], i: int, leaf: Any) -> Any:
-    """Give a kept array, or a new one in its place where anybody else holds it (but for the leaf whose gradient it is)."""
+    """Give a kept array, or a new one where anybody else (but the leaf whose gradient it is) holds it."""
     a = buffers[i]
     if getrefcount(a) > _ALONE + (leaf is not None and leaf._grad is a):
         a = buffers[i] = np.empty_like(a)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .emit import Emitter, make_buffers, reads_of
 from .graph import WithGraph, own
 from .guards import Guards
 from .names import from_path, legal, parameter_names
-from .passes import run_passes
+from .passes import Note, run_passes
 from .passes.fuse import fuse
 from .program import Builder, Program, Value, operands
 from .recording import Recording, argument_paths, is_input
@@ -30,10 +31,11 @@ class Entry(WithGraph):
         self.exact = exact
         self.explanation = ""
         self.guards = Guards(f)
-        known = old.gradient_leaves if old is not None else ()
+        self.gradient_leaves: list[Any] = []
+        known = old.gradient_leaves if old is not None else []
         self.recording = recording = Recording(f, args, kwargs, known=known)
         tracer = recording.tracer
-        self.guards.leave_out([x for e in tracer.effects if e.kind == "call" for x in held(e.value)])
+        self.guards.leave_out([x for e in tracer.effects if e.kind == "call" for x in held(e.__dict__["value"])])
         if not self.guards.check():
             raise TraceError(
                 f"compile: {getattr(f, '__name__', 'the function')} changes a variable, attribute or list that it "
@@ -56,16 +58,20 @@ class Entry(WithGraph):
         self._build()
         self._check_constants(args, kwargs)
         self.run = self._runner()
+        numbers = dict(zip(recording.placeholders, self.leaf_of, strict=True))
+        self._needs_none = [(t, numbers.get(t)) for t in self._none]
+        self._needs_grad = [(t, numbers.get(t)) for t in self._read_grads]
+        self.gradient_leaves = [t for t in self.gradient_leaves if t not in numbers]
 
     # -- what must hold at a call -------------------------------------------------------------------------------------
 
-    def ready(self) -> bool:
+    def ready(self, leaves: list[Any]) -> bool:
         """Tell whether the leaves' gradients are there or not as the code expects."""
-        for leaf in self._none:
-            if leaf._grad is not None:
+        for leaf, i in self._needs_none:
+            if (leaf if i is None else leaves[i])._grad is not None:
                 return False
-        for leaf in self._read_grads:
-            if leaf._grad is None:
+        for leaf, i in self._needs_grad:
+            if (leaf if i is None else leaves[i])._grad is None:
                 return False
         return all(look().tobytes() == copy for look, copy in self._values)
 
@@ -94,9 +100,9 @@ class Entry(WithGraph):
                 "compiled code would freeze it: pass it in as an argument, or use nn.functional.dropout"
             )
         used = {id(c) for c in mine}
-        self._values = [(lambda a=a: a, a.tobytes()) for i, a in self.guards.arrays.items() if i not in used]
+        self._values = [(partial(np.asarray, a), a.tobytes()) for i, a in self.guards.arrays.items() if i not in used]
         self._values += [
-            (lambda owner=owner, name=name: getattr(owner, name), a.tobytes())
+            (partial(getattr, owner, name), a.tobytes())
             for owner, name, a in self.guards.buffers
             if id(a) not in used and id(owner) not in self.guards.left
         ]
@@ -135,6 +141,7 @@ class Entry(WithGraph):
         results = [y for y in recording.outputs if isinstance(y, Tensor)]
         program = builder.build([*results, *grads], tracer.effects)
         program, self.notes = run_passes(program, self.exact)
+        self.explanation = explained(getattr(self.f, "__name__", "f"), program, self.notes, self.exact)
         self.program = program
         self.builder = builder
         self.n = len(results)
@@ -167,9 +174,9 @@ class Entry(WithGraph):
         for v in reads:
             emitter.written[v] = emitter.names[v]
         for x in self.builder.consts.values():
-            name = names.get(id(x.data))
-            if name is not None:
-                emitter.written[x] = from_path(name) or "c"
+            said = names.get(id(x.data))
+            if said is not None:
+                emitter.written[x] = from_path(said) or "c"
         return emitter
 
     def _inputs(self, program: Program) -> list[Value]:
@@ -218,9 +225,14 @@ class Entry(WithGraph):
 
     def _without_graph(self) -> Callable[[list[Any]], Any]:
         program = self.program if self.exact else fuse(self.program)
+        self._leaf_numbers()
+        numbers = dict(zip(self.recording.placeholders, self.leaf_of, strict=True))
         inputs = self._inputs(program)
         emitter = self._emitter(program, self._given())
         emitter.keeps_results = True
+        leaves_set = [e.__dict__["leaf"] for e in self.effects if e.kind == "grad"]
+        tensors = [t for t in dict.fromkeys([*leaves_set, *self._read_grads]) if t in numbers]
+        emitter.arguments = {t: f"_t{i}" for i, t in enumerate(tensors)}
 
         def result(e: Emitter) -> str:
             return "(" + "".join([f"{own(e, x, program)}, " for x in program.outputs]) + ")"
@@ -228,17 +240,17 @@ class Entry(WithGraph):
         code = emitter.emit(inputs, reads_of(program), result)
         run = code.function()
         self.source = code.shown
-        self._leaf_numbers()
         places = [self.leaf_of[v.data] for v in inputs]
+        whole = [numbers[t] for t in tensors]
         wrap = self._wrap()
         pool, outlines = self.pool, code.buffers
         if not outlines:
-            return lambda leaves: wrap(run(*[_array(leaves[i]) for i in places]))
+            return lambda leaves: wrap(run(*[_array(leaves[i]) for i in places], *[leaves[i] for i in whole]))
 
         def call(leaves: list[Any]) -> Any:
             buffers = pool.pop() if pool else make_buffers(outlines)
             try:
-                out = run(*[_array(leaves[i]) for i in places], buffers)
+                out = run(*[_array(leaves[i]) for i in places], *[leaves[i] for i in whole], buffers)
             finally:
                 pool.append(buffers)
             return wrap(out)
@@ -264,6 +276,22 @@ class Entry(WithGraph):
     def _forget(self) -> None:
         """Let go of the recorded values: the code does not need them."""
         self.recording.slim()
+
+
+def explained(name: str, program: Program, notes: list[Note], exact: bool) -> str:
+    """Give what each pass did, a line each, and what is left to do."""
+    lines = [f"{name}: operations and bytes of results that each pass saved"]
+    lines += [f"  {what:<28} {calls:>8} {size:>14,}" for what, calls, size in notes]
+    calls = [v for v in program.body if v.kind == "call"]
+    lines.append(f"  {'left':<28} {len(calls):>8} {sum(v.nbytes for v in calls):>14,}")
+    if exact:
+        return "\n".join(lines)
+    groups = [v.data for v in fuse(Program(list(program.body), program.outputs, [])).body if v.kind == "fused"]
+    if groups:
+        inside = sum(len(g.members) for g in groups)
+        saved = sum(m.nbytes for g in groups for m in g.members if m not in g.gives)
+        lines.append(f"  {f'in {len(groups)} loop(s) over blocks':<28} {inside:>8} {saved:>14,}")
+    return "\n".join(lines)
 
 
 def _array(x: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..walk import Node
+from ..tensor import Tensor
 from .capture import _content, functions, global_names
 from .names import legal
 
@@ -110,7 +110,7 @@ class Guards:
         self._way = before
 
     def _attributes(self, value: Any, name: str) -> None:
-        if isinstance(value, Node):
+        if isinstance(value, Tensor):
             self.tensors[value] = None
             if value.op is None:
                 self._add(f"{name}._tracked is {value._tracked} and {name}._data.dtype == {self._name(value.dtype)}")

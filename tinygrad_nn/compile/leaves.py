@@ -39,7 +39,10 @@ class Leaves:
                 "return the loss and call backward() on it outside"
             )
         if leaf._hooks:
-            raise TraceError("compile: hooks are not compiled; remove the hook or leave this function as it is")
+            raise TraceError(
+                "backward: a leaf with hooks, or an argument that has a graph of its own, cannot be followed in compiled "
+                "code; return the loss and call backward() on it outside"
+            )
         self.name(leaf, g)
         self.known(leaf)
         old = self._old(leaf)

@@ -91,10 +91,10 @@ class Names:
         for v, name in given.items():
             self._give(v, name)
         end = min([v.number for v in program.body if v.hint is not None], default=1 << 62)
-        last: dict[Any, Value] = {}
-        for v in program.body:
-            if v.where is not None and v.hint is None:
-                last[v.where] = v
+        last: dict[Any, Any] = {}
+        for x in program.body:
+            if x.where is not None and x.hint is None:
+                last[x.where] = x
         body = [m for v in program.body for m in (v.data.gives if v.kind == "fused" else (v,))]
         for v in body:
             if v in self.names or v in hidden or (v.kind == "effect" and v.dtype is None):
@@ -102,7 +102,8 @@ class Names:
             if v.hint is not None:
                 self._give(v, f"d_{self.names.get(v.hint) or 'x'}")
                 continue
-            own = assigned(*v.where) if v.where is not None and last.get(v.where) is v else None
+            where: Any = v.where
+            own = assigned(*where) if where is not None and last.get(v.where) is v else None
             if own is not None:
                 self.users.add(v)
                 self._give(v, own)

@@ -26,6 +26,15 @@ class Value:
         "role", "shape", "version", "where",
     )  # fmt: skip
 
+    fn: Any
+    op: Any
+    data: Any
+    hint: Any
+    name: Any
+    where: Any
+    err: Any
+    role: Any
+
     def __init__(self, kind: str, **parts: Any) -> None:
         self.kind = kind
         self.args: tuple[Any, ...] = ()
@@ -154,18 +163,18 @@ class Builder:
                 self._call(step)
         out = [self.value(t, 1 << 62) for t in outputs]
         for g, t in self.tracer.cotangents.items():
-            v = self.values.get(self._target(g))
-            if v is not None and v.hint is None:
-                v.hint = self.values.get(self._target(t)) or self.reads.get(("read", t, 0))
+            found = self.values.get(self._target(g))
+            if found is not None and found.hint is None:
+                found.hint = self.values.get(self._target(t)) or self.reads.get(("read", t, 0))
         return Program(body, out, [])
 
     def _target(self, t: Any) -> Any:
         """Follow a tensor to what it is the same as."""
-        tracer = self.tracer
-        while isinstance(t, Node):
+        tracer: Any = self.tracer
+        while hasattr(t, "_inputs"):
             if t in tracer.alias:
                 t = tracer.alias[t]
-            elif t.op is not None and t._number >= tracer.start and t.op.name == "same" and not t.op.numpy:
+            elif t.op is not None and t._number >= tracer.start and t.op.name == "same":
                 t = t._inputs[0]
             elif t in tracer.inside and self.expand(t, tracer.inside[t]):
                 inner = self._target(tracer.inside[t])

@@ -11,17 +11,22 @@ from numpy import ndarray
 
 from .. import walk
 from ..mode import trace
-from ..record import constant
+from ..op import OPS
+from ..record import apply, constant
 from ..tensor import Tensor
 from ..tree import flatten
 from .names import from_path, legal
 from .trace import Tracer
-from .traced import TracedArray, TracedTensor
+from .traced import TracedArray, TracedTensor, TraceError
 
 
 def is_input(x: Any) -> bool:
     """Tell whether a leaf of the arguments is an input of the program (and not a fixed number, word or object)."""
     return isinstance(x, (Tensor, ndarray, np.generic))
+
+
+def _refused(g: Any) -> None:
+    raise TraceError("compile: a backward pass inside reaches an argument that has a graph or hooks of its own")
 
 
 def placeholder(x: Any, tracked: bool) -> Any:
@@ -32,6 +37,9 @@ def placeholder(x: Any, tracked: bool) -> Any:
         t._tracked = tracked and x.dtype.kind == "f"
         if x.name is not None:
             t.name = x.name
+        if x.op is not None or x._hooks:
+            t._hooks = (_refused,)
+        t._grad = x._grad
         return t
     t = constant(np.asarray(x) if type(x) is not ndarray and not isinstance(x, np.generic) else x)
     if tracked and t.dtype.kind == "f":
@@ -73,11 +81,15 @@ class Recording:
             try:
                 a, k = rebuild(new)
                 self.result = f(*a, **k)
+                self.outputs, self.rebuild = flatten(self.result)
+                # A result that is an argument or a tensor from outside gets a node, as every other result has.
+                self.outputs = [self._node(y) for y in self.outputs]
                 tracer.settle()
+                if not dry:
+                    self._hand_over()
             except BaseException:
                 tracer.restore()
                 raise
-        self.outputs, self.rebuild = flatten(self.result)
         # What hangs on a graph that a backward pass inside has freed cannot be differentiated any more.
         self.tracked = [
             y
@@ -88,6 +100,17 @@ class Recording:
             and (not tracer.freed or tracer.freed.isdisjoint(walk.graph((y,), tracer.start)))
         ]
         self.forward_end = walk.next_number()
+
+    def _hand_over(self) -> None:
+        """Give the arguments the gradients that their stand-ins received."""
+        arguments = [x for x in self.leaves if is_input(x)]
+        for t, x in zip(self.placeholders, arguments, strict=True):
+            if t in self.tracer.entry and isinstance(x, Tensor):
+                x._grad = t._grad
+
+    def _node(self, y: Any) -> Any:
+        bare = isinstance(y, Tensor) and y._tracked and (y.op is None or y._number < self.tracer.start)
+        return apply(OPS["positive"], (y,)) if bare and not self.tracer.effects else y
 
     def pull(self, seeds: list[Any]) -> dict[Any, Any]:
         """Record the backward pass from the tracked results: the cotangents of inputs and tensors outside."""

@@ -16,7 +16,9 @@ from .capture import captured
 from .helpers import Helpers
 from .literals import WRITTEN, array, scalar
 from .names import Names, legal, parameter_names
-from .passes import cse, dead, fold
+from .passes.cse import cse
+from .passes.dead import dead
+from .passes.fold import fold
 from .program import Builder, Program, Value, operands, uses
 from .recording import Recording, argument_paths
 from .text import ATOM, Text, Writer
@@ -76,7 +78,8 @@ class _Author:
         self.title = getattr(f, "__name__", type(f).__name__)
         tracer = recording.tracer
         unique = list(dict.fromkeys(recording.tracked))
-        seeds, self.seeds = [], []
+        seeds: list[Any] = []
+        self.seeds: list[Any] = []
         for y in unique:
             if y.size == 1:
                 seeds.append(constant(np.ones(y.shape, y.dtype) if y.ndim else y.dtype.type(1.0)))

@@ -116,7 +116,8 @@ class Tracer(Leaves):
         t.__class__ = TracedArray if arrays else TracedTensor
         state = np.geterr()
         if state != self.outside:
-            self.errstate[t] = {k: v for k, v in state.items() if v != self.outside[k]}
+            before: dict[str, Any] = dict(self.outside)
+            self.errstate[t] = {k: str(v) for k, v in state.items() if v != before[k]}
         return t
 
     def _part(self, t: Any, residual: Any, way: tuple[int, ...]) -> Any:
@@ -211,14 +212,16 @@ class Tracer(Leaves):
 
     def made(self, t: Any, data: Any, dtype: Any) -> None:
         """Note what a tensor made in the trace was made of."""
-        if isinstance(data, Node):
+        if isinstance(data, Tensor):
             if self.ours(data):
                 self.alias[t] = data if data.dtype == dtype else data.detach().astype(dtype)
         elif type(data) is ndarray:
             if data.dtype == dtype:
                 self.alias[t] = data
             else:
-                self.alias[t] = constant(data).astype(dtype)
+                live = constant(data)
+                self.alias[live] = data
+                self.alias[t] = live.astype(dtype)
 
     def detached(self, t: Any) -> Any:
         d = constant(t._data)
@@ -300,7 +303,9 @@ class Tracer(Leaves):
             g: Any = gradient.detach()
             g = g if g.dtype == y.dtype else g.astype(y.dtype)
         else:
-            g = seed(y, gradient, "backward")
+            g = constant(seed(y, gradient, "backward"))
+            if type(gradient) is ndarray and gradient.dtype == y.dtype:
+                self.alias[g] = gradient
         found = self.reverse(walk.graph((y,), self.start), {y: g}, retain, None, ())
         for leaf, d in found.items():
             leaf._receive(d)

@@ -20,7 +20,7 @@ class TraceError(TypeError):
     """Raised where compiled code cannot do what a function does, with what to do instead."""
 
 
-_DATA = Node._data
+_DATA: Any = Node.__dict__["_data"]
 #: The engine's own modules may look at the values of a tensor in a trace: they hand nothing out.
 _ENGINE = tuple(f"{__name__.rpartition('.')[0].rpartition('.')[0]}.{m}" for m in _MODULES)
 
@@ -31,7 +31,7 @@ class TracedTensor(Tensor):
     __slots__ = ()
 
     @property
-    def _data(self) -> Any:  # type: ignore[override]
+    def _data(self) -> Any:
         if not sys._getframe(1).f_globals["__name__"].startswith(_ENGINE):
             tracer = tracing()
             if tracer is not None:
