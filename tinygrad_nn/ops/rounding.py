@@ -105,13 +105,6 @@ nan_to_num = elementwise(
     kinks="0 where the value was replaced",
     cases=[case((3, 4)), case(np.array([1.0, np.nan, np.inf, -np.inf]), nan=2.0, posinf=3.0, neginf=-4.0)],
 )
-spacing = elementwise(np.spacing, lambda g, y, x: g * 0.0, kinks=_STEP)
-nextafter = elementwise(
-    np.nextafter,
-    lambda g, y, a, b: g,
-    lambda g, y, a, b: g * 0.0,
-    kinks="1 in the first input, 0 in the second",
-)
 real = elementwise(np.real, lambda g, y, x: g)
 real_if_close = elementwise(
     lambda x: np.real_if_close(x), lambda g, y, x: g, name="real_if_close", numpy=np.real_if_close
