@@ -55,33 +55,41 @@ def _horner(coefficients: tuple[float, ...], x: Any) -> Any:
 
 
 def _tail(a: Any) -> Any:
-    """Give 1 - erf(a) for a > 1.25, to all digits (0 from 28 on)."""
+    """Give 1 - erf(a) for 1.25 < a < 28, to all digits."""
     s = 1.0 / (a * a)
-    ratio = np.where(
-        a < 1.0 / 0.35,
-        _horner(_MIDDLE_R, s) / _horner(_MIDDLE_S, s),
-        _horner(_LARGE_R, s) / _horner(_LARGE_S, s),
-    )
+    middle = a < 1.0 / 0.35
+    ratio = np.empty_like(a)
+    for part, top, bottom in ((middle, _MIDDLE_R, _MIDDLE_S), (~middle, _LARGE_R, _LARGE_S)):
+        v = s[part]
+        ratio[part] = _horner(top, v) / _horner(bottom, v)
     # exp(-a*a) to full precision: a is split into z, whose square is exact, and the rest.
     z = a.astype(np.float32).astype(np.float64)
     return np.exp(-z * z - 0.5625) * np.exp((z - a) * (z + a) + ratio) / a
 
 
+def _both(a: Any) -> tuple[Any, Any]:
+    """Give erf(a) and 1 - erf(a) of a vector a >= 0, each to all its digits."""
+    near = np.where(a >= 28.0, 1.0, np.nan)
+    far = 1.0 - near
+    part = np.flatnonzero(a < 0.84375)
+    v = a[part]
+    near[part] = e = v + v * (_horner(_SMALL_P, v * v) / _horner(_SMALL_Q, v * v))
+    far[part] = 1.0 - e
+    part = np.flatnonzero((a >= 0.84375) & (a < 1.25))
+    v = a[part] - 1.0
+    ratio = _horner(_ONE_P, v) / _horner(_ONE_Q, v)
+    near[part] = _NEAR_ONE + ratio
+    far[part] = (1.0 - _NEAR_ONE) - ratio
+    part = np.flatnonzero((a >= 1.25) & (a < 28.0))
+    far[part] = c = _tail(a[part])
+    near[part] = 1.0 - c
+    return near, far
+
+
 def _erf(x: Any) -> Any:
     x = np.asarray(x)
-    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     flat = x.astype(np.float64).reshape(-1)
-    a = np.abs(flat)
-    y = np.where(a >= 6.0, 1.0, np.nan)
-    part = a < 0.84375
-    v = flat[part]
-    y[part] = np.abs(v + v * (_horner(_SMALL_P, v * v) / _horner(_SMALL_Q, v * v)))
-    part = (a >= 0.84375) & (a < 1.25)
-    v = a[part] - 1.0
-    y[part] = _NEAR_ONE + _horner(_ONE_P, v) / _horner(_ONE_Q, v)
-    part = (a >= 1.25) & (a < 6.0)
-    y[part] = 1.0 - _tail(a[part])
-    return np.copysign(y, flat).reshape(x.shape).astype(dtype)
+    return np.copysign(_both(np.abs(flat))[0], flat).reshape(x.shape).astype(np.result_type(x, 0.5))
 
 
 _SLOPE = 2.0 / math.sqrt(math.pi)
@@ -92,27 +100,37 @@ _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 erf = elementwise(_erf, lambda g, y, x: g * (_SLOPE * np.exp(-x * x)), name="erf", register=False)
 
 
-def _below(x: Any) -> Any:
-    """Give the normal distribution function, which keeps its digits far to the left too."""
-    x = np.asarray(x, np.float64)
-    p = np.asarray(0.5 + 0.5 * _erf(x * _ROOT))
-    left = x < -1.25 / _ROOT
-    if left.any():
-        # Beyond 38 the result is 0 in any case.
-        p[left] = 0.5 * _tail(np.minimum(-x[left], 60.0) * _ROOT)
-    return p
+def _normal_cdf(x: Any) -> Any:
+    x = np.asarray(x)
+    flat = x.astype(np.float64).reshape(-1)
+    near, far = _both(np.abs(flat) * _ROOT)
+    # Far to the left the result keeps its digits: it is not 1 minus something close to 1.
+    p = 0.5 * np.where(flat < 0, far, 1.0 + near)
+    return p.reshape(x.shape).astype(np.result_type(x, 0.5))
 
 
 normal_cdf = elementwise(
-    lambda x: _below(x).astype(np.result_type(x, 0.5)),
+    _normal_cdf,
     lambda g, y, x: g * (_DENSITY * np.exp(-0.5 * (x * x))),
     name="normal_cdf",
     formula="(1 + erf(x / sqrt(2))) / 2",
 )
+
+
+def _gelu(x: Any) -> tuple[Any, Any]:
+    p = _normal_cdf(x)
+    return x * p, p
+
+
+def _gelu_slope(x: Any, p: Any) -> Any:
+    return p + x * (_DENSITY * np.exp(-0.5 * (x * x)))
+
+
 gelu = elementwise(
-    lambda x: x * normal_cdf(x),
-    lambda g, y, x: g * (normal_cdf(x) + x * (_DENSITY * np.exp(-0.5 * (x * x)))),
+    _gelu,
+    lambda g, y, x, residual=None: g * _gelu_slope(x, normal_cdf(x) if residual is None else residual),
     name="gelu",
+    residual=True,
     formula="x * normal_cdf(x)",
 )
 
