@@ -86,15 +86,16 @@ def _lstm(gates: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any]:
     size = weight.shape[1]
     y = np.empty((*gates.shape[:2], 2 * size), np.result_type(gates, h, c, weight))
     active = np.empty(gates.shape, y.dtype)
-    for t in range(len(gates)):
-        a = gates[t] + h @ weight.T
-        s = active[t]
-        s[:, : 2 * size] = sigmoid(a[:, : 2 * size])
-        s[:, 2 * size : 3 * size] = np.tanh(a[:, 2 * size : 3 * size])
-        s[:, 3 * size :] = sigmoid(a[:, 3 * size :])
-        i, f, u, o = _parts(s, 4)
-        c = y[t, :, size:] = f * c + i * u
-        h = y[t, :, :size] = o * np.tanh(c)
+    across = weight.T
+    with np.errstate(over="ignore"):
+        for t in range(len(gates)):
+            a = gates[t] + h @ across
+            s = active[t]
+            np.divide(1.0, 1.0 + np.exp(-a), out=s)
+            i, f, u, o = s[:, :size], s[:, size : 2 * size], s[:, 2 * size : 3 * size], s[:, 3 * size :]
+            np.tanh(a[:, 2 * size : 3 * size], out=u)
+            c = y[t, :, size:] = f * c + i * u
+            h = y[t, :, :size] = o * np.tanh(c)
     return y, active
 
 
@@ -110,15 +111,17 @@ def _lstm_rule(g: Any, y: Any, gates: Any, h: Any, c: Any, weight: Any, residual
     tc = np.tanh(cs)
     into_c = o * (1.0 - tc * tc)
     # What each gate's pre-activation gets, per unit of dc (for o: of dh).
-    by_i, by_f, by_u = u * (i * (1.0 - i)), _before(c, cs) * (f * (1.0 - f)), i * (1.0 - u * u)
+    by_c = np.stack([u * (i * (1.0 - i)), _before(c, cs) * (f * (1.0 - f)), i * (1.0 - u * u)], axis=2)
     by_o = tc * (o * (1.0 - o))
+    batch, size = y.shape[1], hs.shape[2]
     das: list[Any] = []
     dh: Any = 0.0
     dc: Any = 0.0
     for t in range(y.shape[0] - 1, -1, -1):
         dh = gh[t] + dh
         dc = gc[t] + dc + dh * into_c[t]
-        da = np.concatenate([dc * by_i[t], dc * by_f[t], dc * by_u[t], dh * by_o[t]], axis=-1)
+        through_c = np.reshape(by_c[t] * np.expand_dims(dc, 1), (batch, 3 * size))
+        da = np.concatenate([through_c, dh * by_o[t]], axis=-1)
         das.append(da)
         dh = np.matmul(da, weight)
         dc = dc * f[t]
