@@ -24,7 +24,7 @@ def floats(x: Any) -> Any:
 def shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
     """Give x minus its largest element along the axis, and that element; equal infinities have the difference 0."""
     # A starting value only where there is nothing: it would slow every other call down.
-    top = np.max(x, axis=axis, keepdims=True, **({} if x.size else {"initial": -INF}))
+    top = np.max(x, axis=axis, keepdims=True) if x.size else np.max(x, axis=axis, keepdims=True, initial=-INF)
     with np.errstate(over="ignore", invalid="ignore"):
         z = np.asarray(x - top)
     if not np.isfinite(top).all():
