@@ -128,10 +128,9 @@ def quota(
         if live is not None:
             live = np.expand_dims(live, axis)
             q = q * live
+        divisor = target.size if live is None else np.sum(live)
         if w is not None:
             divisor = np.sum(q * w)
-        else:
-            divisor = target.size if live is None else np.sum(live)
     if label_smoothing:
         q = q * (1.0 - label_smoothing) + label_smoothing / classes
     if w is not None:
