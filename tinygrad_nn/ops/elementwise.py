@@ -73,47 +73,30 @@ where = elementwise(
 )
 
 
-def _share(g: Any, strict: Any, weak: Any) -> Any:
-    """Give g where both masks hold and half of it where one does: at a tie."""
-    return (g * strict + g * weak) * 0.5
-
-
-def _largest(g: Any, y: Any, a: Any, b: Any) -> Any:
-    """Hand g to a where a made the maximum y; a NaN makes it, and b as a plain number needs fewer comparisons."""
-    if type(b) in (int, float) and b == b:
-        return _share(g, y != b, np.logical_not(a < b))
-    return _share(g, (a > b) | (a != a), (a >= b) | (a != a))
-
-
-def _smallest(g: Any, y: Any, a: Any, b: Any) -> Any:
-    if type(b) in (int, float) and b == b:
-        return _share(g, y != b, np.logical_not(a > b))
-    return _share(g, (a < b) | (a != a), (a <= b) | (a != a))
-
-
+# At a tie a half each. A NaN makes the result of maximum and minimum, so the cotangent goes to it; fmax and fmin pass
+# over a NaN, so it goes to the other side.
 maximum = elementwise(
     np.maximum,
-    lambda g, y, a, b: _largest(g, y, a, b),
-    lambda g, y, a, b: _largest(g, y, b, a),
+    lambda g, y, a, b: g * ((a > b) | (a != a)) + 0.5 * g * (a == b),
+    lambda g, y, a, b: g * ((b > a) | (b != b)) + 0.5 * g * (a == b),
     kinks="a half each at ties",
 )
 minimum = elementwise(
     np.minimum,
-    lambda g, y, a, b: _smallest(g, y, a, b),
-    lambda g, y, a, b: _smallest(g, y, b, a),
+    lambda g, y, a, b: g * ((a < b) | (a != a)) + 0.5 * g * (a == b),
+    lambda g, y, a, b: g * ((b < a) | (b != b)) + 0.5 * g * (a == b),
     kinks="a half each at ties",
 )
 fmax = elementwise(
     np.fmax,
-    # A NaN is passed over, so the cotangent goes to the other side.
-    lambda g, y, a, b: _share(g, (a > b) | (b != b), (a >= b) | (b != b)),
-    lambda g, y, a, b: _share(g, (b > a) | (a != a), (b >= a) | (a != a)),
+    lambda g, y, a, b: g * ((a > b) | (b != b)) + 0.5 * g * (a == b),
+    lambda g, y, a, b: g * ((b > a) | (a != a)) + 0.5 * g * (a == b),
     kinks="a half each at ties",
 )
 fmin = elementwise(
     np.fmin,
-    lambda g, y, a, b: _share(g, (a < b) | (b != b), (a <= b) | (b != b)),
-    lambda g, y, a, b: _share(g, (b < a) | (a != a), (b <= a) | (a != a)),
+    lambda g, y, a, b: g * ((a < b) | (b != b)) + 0.5 * g * (a == b),
+    lambda g, y, a, b: g * ((b < a) | (a != a)) + 0.5 * g * (a == b),
     kinks="a half each at ties",
 )
 
