@@ -617,7 +617,7 @@ def test_default_keeps_nan_infinities_and_signed_zeros():
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0])
 
     def f(x):
-        return {"a": (-x) * x, "b": x + (-x), "c": -(-x), "d": (-x) / 2.0 - (-x), "e": (-x) + 0.0, "f": x * 1.0}
+        return {"a": (-x) * x, "b": x + (-x), "c": -(-1.0 * x), "d": (-x) / 2.0 - (-x), "e": (-x) + 0.0, "f": x * 1.0}
 
     with np.errstate(all="ignore"):
         want, got = f(x), compile(f)(x)

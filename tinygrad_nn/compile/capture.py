@@ -74,6 +74,15 @@ def variables(f: Any) -> Iterator[tuple[str, Any]]:
             yield f"default_{i}", v
 
 
+def _attributes(x: Any) -> dict[str, Any]:
+    """Give an object's own attributes, without running code of its class."""
+    try:
+        found = object.__getattribute__(x, "__dict__")
+    except AttributeError:
+        return {}
+    return found if type(found) is dict else {}
+
+
 def holdings(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Give the tensors, arrays and modules in a value, by paths such as ``model.0.weight``."""
     stack: list[tuple[str, Any, int]] = [(name, value, 0)]
@@ -86,11 +95,11 @@ def holdings(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         if id(v) in seen or depth > DEPTH:
             continue
         seen.add(id(v))
-        if hasattr(v, "named_parameters") and not isinstance(v, type):
+        if hasattr(type(v), "named_parameters"):
             yield path, v
             for k, p in (*v.named_parameters(), *v.named_buffers()):
                 yield f"{path}.{k}" if path else k, p
-        elif hasattr(v, "param_groups") and not isinstance(v, type):
+        elif "param_groups" in _attributes(v):
             yield path, v
             for i, group in enumerate(v.param_groups):
                 stack.append((f"{path}.{i}", group["params"], depth + 1))
@@ -98,10 +107,8 @@ def holdings(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             stack += [(f"{path}.{k}", x, depth + 1) for k, x in reversed(list(v.items())[:1000])]
         elif type(v) in (list, tuple):
             stack += [(f"{path}.{i}", x, depth + 1) for i, x in reversed(list(enumerate(v[:1000])))]
-        elif type(getattr(v, "__dict__", None)) is dict and not isinstance(
-            v, (type, types.ModuleType, types.FunctionType, types.MethodType)
-        ):
-            stack += [(f"{path}.{k}", x, depth + 1) for k, x in reversed(list(v.__dict__.items())[:1000])]
+        elif _attributes(v) and not isinstance(v, (type, types.ModuleType, types.FunctionType, types.MethodType)):
+            stack += [(f"{path}.{k}", x, depth + 1) for k, x in reversed(list(_attributes(v).items())[:1000])]
 
 
 def captured(f: Any) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def _outline(x: Any, exact: bool) -> Any:
     """Give what the code depends on in a leaf of the arguments."""
     if isinstance(x, Tensor):
         a = x._data
-        return ("T", a.shape, a.dtype, x._tracked, a.strides) if exact else ("T", a.shape, a.dtype, x._tracked)
+        bare = x.op is None and not x._hooks
+        return ("T", a.shape, a.dtype, x._tracked, bare, a.strides if exact else None)
     if isinstance(x, (ndarray, np.generic)):
         return (x.shape, x.dtype, x.strides) if exact else (x.shape, x.dtype)
     if type(x) is float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..tensor import Tensor
-from .capture import _content, functions, global_names
+from .capture import _attributes, _content, functions, global_names
 from .names import legal
 
 #: What is compared by value; everything else by identity.
@@ -125,21 +125,21 @@ class Guards:
             for k, v in list(value.items())[:1000]:
                 self._test(f"{name}[{self._name(k)}]", v)
         elif self._is_object(value):
-            for k, v in list(value.__dict__.items()):
-                if k in getattr(value, "_buffers", ()):
+            for k, v in list(_attributes(value).items()):
+                if k in _attributes(value).get("_buffers", getattr(type(value), "_buffers", ())):
                     if isinstance(v, ndarray):
                         self.buffers.append((value, k, v))
                 elif legal(k.lstrip("_")) and k.isascii() and not k.startswith("__"):
                     self._test(f"{name}.{k}", v)
-            if hasattr(value, "training") and "training" not in value.__dict__:
+            if hasattr(type(value), "training") and "training" not in _attributes(value):
                 self._add(f"{name}.training is {value.training}")
 
     @staticmethod
     def _is_object(value: Any) -> bool:
-        if isinstance(value, (type, types.ModuleType)) or hasattr(value, "param_groups"):
+        if isinstance(value, (type, types.ModuleType)) or "param_groups" in _attributes(value):
             return False
         home = type(value).__module__.partition(".")[0]
-        return type(getattr(value, "__dict__", None)) is dict and home not in ("numpy", "builtins")
+        return bool(_attributes(value)) and home not in ("numpy", "builtins")
 
     def _whole(self, f: Any) -> None:
         """Guard what a callable closes over."""

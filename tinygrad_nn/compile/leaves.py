@@ -40,8 +40,8 @@ class Leaves:
             )
         if leaf._hooks:
             raise TraceError(
-                "backward: a leaf with hooks, or an argument that has a graph of its own, cannot be followed in compiled "
-                "code; return the loss and call backward() on it outside"
+                "backward: a leaf with hooks, or an argument that has a graph of its own, cannot be followed in "
+                "compiled code; return the loss and call backward() on it outside"
             )
         self.name(leaf, g)
         self.known(leaf)
