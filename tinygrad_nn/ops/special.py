@@ -16,15 +16,18 @@ import numpy as np
 from ..op import NUMPY, OPS, Op, case, elementwise
 from .domains import INF, POSITIVE, REAL, UNIT
 
-try:
-    import scipy.special as sp
-except ImportError:
-    raise ModuleNotFoundError(
-        'special functions need SciPy, which is not installed; pip install "tinygrad_nn[all]"', name="scipy"
-    ) from None
 
-#: Under a name that other modules may import.
-scipy_special = sp
+def _load() -> Any:
+    try:
+        import scipy.special
+    except ImportError:
+        raise ModuleNotFoundError(
+            'special functions need SciPy, which is not installed; pip install "tinygrad_nn[all]"', name="scipy"
+        ) from None
+    return scipy.special
+
+
+scipy_special = sp = _load()
 _ROOT_PI = math.sqrt(math.pi)
 _ROOT_2PI = math.sqrt(2.0 * math.pi)
 _LN10 = math.log(10.0)
