@@ -43,7 +43,7 @@ def _is(v: Any, number: float) -> bool:
 
 def _same(v: Value, x: Any) -> bool:
     """Tell whether x could stand for v: the same shape, dtype and order in memory."""
-    return isinstance(x, Value) and x.shape == v.shape and x.dtype == v.dtype and x.order == v.order
+    return isinstance(x, Value) and x.shape == v.shape and x.dtype == v.dtype and x.order == v.order != "A"
 
 
 def _operand(v: Value) -> Any:
@@ -73,7 +73,7 @@ def _scalars(v: Value) -> None:
         for i, (x, y) in enumerate(((a, b), (b, a))):
             if isinstance(x, Value) and x.shape and isinstance(y, Value) and y.shape == v.shape and y.dtype == x.dtype:
                 one = uniform(x)
-                if one is not None and y.order == v.order:
+                if one is not None and y.order == v.order != "A":
                     c = Value("const", data=one, shape=(), dtype=one.dtype, fixed=True)
                     v.args = (c, b) if i == 0 else (a, c)
                     return
