@@ -25,10 +25,10 @@ def rng_of(name):
     return np.random.default_rng(len(name))
 
 
-def numpy_call(sample, xs, dtype):
-    """Run NumPy's own function on the sample's arrays."""
+def numpy_call(sample, xs, dtype=np.float64, f=None):
+    """Run NumPy's own function on the sample's arrays, or on tensors."""
     op = sample.op
-    f = op.numpy[0]
+    f = f or op.numpy[0]
     inputs = sample.with_leaves(xs, dtype)
     if op.name in SPELLED:
         return SPELLED[op.name](f, inputs, dict(sample.params))
@@ -77,6 +77,20 @@ def test_value_is_numpys_own_to_the_last_bit(name, dtype):
                 np.testing.assert_array_equal(value, w, err_msg=str(sample))
                 assert value.dtype == w.dtype, (str(sample), value.dtype, w.dtype)
                 assert value.shape == w.shape, str(sample)
+
+
+@every_op
+def test_numpys_functions_record(name):
+    """NumPy's own function on tensors that need a gradient is this operation, under each of its names."""
+    for f in OPS[name].numpy:
+        for sample in s.differentiable(name):
+            ys = s.flat(numpy_call(sample, s.tensors(sample.leaves()), f=f))
+            wanted = s.flat(apply(sample.op, sample.with_leaves(s.tensors(sample.leaves())), sample.params))
+            for y, w in zip(ys, wanted, strict=True):
+                assert isinstance(y, Tensor) == isinstance(w, Tensor)
+                if isinstance(y, Tensor):
+                    assert y.requires_grad == w.requires_grad
+                    np.testing.assert_array_equal(y._data, w._data)
 
 
 @every_op
