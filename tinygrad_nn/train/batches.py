@@ -114,8 +114,10 @@ class LoaderSource(Source):
 
 def is_arrays(data: Any) -> bool:
     """Tell whether data are whole arrays, to be cut into batches."""
-    return isinstance(data, tuple | TensorDataset) or (
-        isinstance(data, list) and not (data and isinstance(data[0], tuple))
+    return (
+        isinstance(data, tuple)
+        or type(data) is TensorDataset
+        or (isinstance(data, list) and not (data and isinstance(data[0], tuple)))
     )
 
 
@@ -126,7 +128,7 @@ def source_of(data: Any, size: int | None, who: str, role: str, rng: np.random.G
     """
     if is_arrays(data):
         return ArraySource(
-            _arrays(data.arrays if isinstance(data, TensorDataset) else data, who, role), size or DEFAULT_SIZE, rng
+            _arrays(data.arrays if type(data) is TensorDataset else data, who, role), size or DEFAULT_SIZE, rng
         )
     indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
     if isinstance(data, ndarray | Tensor | Mapping | str | bytes) or not (indexed or hasattr(data, "__iter__")):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..check.place import place_of
 from ..tensor import Tensor
 from ..walk import Node, everything
 
@@ -29,7 +30,7 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
 
     >>> w = Tensor([0.0], requires_grad=True)
     >>> with np.errstate(divide="ignore"):
-    ...     blame(np.log(w).sum(), [], np.zeros(1), [("w", w)])
+    ...     blame(np.log(w).sum(), [], np.zeros(1), [("w", w)]).partition(" at ")[0]
     'log gave -inf from finite inputs (shape (1,), smallest input 0, largest 0)'
     """
     for role, given in [("inputs", a) for a in inputs] + [("targets", target)]:
@@ -43,7 +44,8 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
             if p._grad is not None and not np.isfinite(p._grad).all():
                 return (
                     f"the parameter {name!r} is {bad} since the step before, whose gradient held {_bad(p._grad)} "
-                    f"though its loss was finite: the derivative of some operation is infinite or NaN there"
+                    f"though its loss was finite: the derivative of an operation is infinite or NaN there; "
+                    f"tg.detect_anomaly() around fit names it"
                 )
             return f"the parameter {name!r} holds {bad}: the steps are too long; take a smaller lr, or clip_norm="
     for t in everything([loss]) if isinstance(loss, Node) else ():
@@ -55,9 +57,14 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
             advice = "; numbers this large say that the steps are too long: take a smaller lr, or clip_norm="
             return (
                 f"{t.op.name} gave {_bad(_array(t))} from finite inputs (shape {_array(t).shape}, "
-                f"smallest input {low:.4g}, largest {high:.4g}){advice if max(-low, high) > 1e6 else ''}"
+                f"smallest input {low:.4g}, largest {high:.4g}){_place(t)}{advice if max(-low, high) > 1e6 else ''}"
             )
     return "it comes from the loss function itself"
+
+
+def _place(t: Node) -> str:
+    place = place_of(t)
+    return f" at {place}" if place else ""
 
 
 def _array(x: Any) -> Any:
