@@ -29,11 +29,12 @@ def main() -> int:
     began = time.perf_counter()
     drawn: collections.Counter[str] = collections.Counter()
     failed: list[Outcome] = []
-    blurred, worst = 0, 0.0
+    blurred, refused, worst = 0, 0, 0.0
     for i in range(options.count):
         outcome = compare(options.seed + i, engine, names, RECIPES)
         drawn.update(outcome.program.drawn if outcome.program else [])
         blurred += outcome.blurred
+        refused += bool(outcome.refused)
         worst = max(worst, outcome.gap)
         if outcome.trouble:
             failed.append(outcome)
@@ -42,10 +43,10 @@ def main() -> int:
             engine.jax.clear_caches()
             print(f"{i + 1} programs, {len(failed)} failed, {time.perf_counter() - began:.0f} s", file=sys.stderr)
     missing = [n for n in RECIPES if n not in drawn]
-    print(
-        f"{options.count} programs, {sum(drawn.values())} calls of {len(drawn)} operations, {len(failed)} failed, "
-        f"{blurred} ill-conditioned in part, worst relative difference {worst:.1e}, {time.perf_counter() - began:.0f} s"
-    )
+    seconds = time.perf_counter() - began
+    print(f"{options.count} programs, {sum(drawn.values())} calls of {len(drawn)} operations, {len(failed)} failed,")
+    print(f"{blurred} ill-conditioned in part, {refused} that JAX cannot compile,")
+    print(f"worst relative difference {worst:.1e}, {seconds:.0f} s")
     if missing:
         print("not drawn:", " ".join(missing))
     return bool(failed)

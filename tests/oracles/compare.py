@@ -17,13 +17,18 @@ FINE = {"value": 1e-12, "grad": 1e-10, "jvp": 1e-10, "hvp": 1e-9, "third": 1e-8}
 
 @dataclass
 class Outcome:
-    """What comparing one program found: ``trouble`` is empty where all agrees."""
+    """What comparing one program found: ``trouble`` is empty where all agrees.
+
+    ``blurred`` tells that some results say nothing, since JAX's own move as much when the inputs change in the last
+    digit; ``refused`` is the failure of JAX's compiler, which says nothing either.
+    """
 
     seed: int
     program: Program | None
     trouble: str
     gap: float = 0.0
     blurred: bool = False
+    refused: str = ""
 
 
 def distance(got: list[Any], want: list[Any]) -> float:
@@ -52,9 +57,10 @@ def compare_program(program: Program, engine: Any) -> Outcome:
     try:
         want = jaxs(engine, program, point)
     except Exception as e:
-        return Outcome(
-            program.seed, program, f"JAX failed: {type(e).__name__}: {str(e).splitlines()[:1]}\n{program.script()}"
-        )
+        why = f"{type(e).__name__}: {(str(e).splitlines() or [''])[0]}"
+        if why.startswith("JaxRuntimeError: INTERNAL"):
+            return Outcome(program.seed, program, "", refused=why)
+        return Outcome(program.seed, program, f"JAX failed: {why}\n{program.script()}")
     worst, blurred, trouble = 0.0, False, []
     slack: dict[str, float] | None = None
     for way, values in got.items():

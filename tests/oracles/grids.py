@@ -132,6 +132,45 @@ def polyfit(d: Draw) -> str:
     return f"np.polyfit({x}, {y}, {d.integer(1, 3)})"
 
 
+def fft_arguments(d: Draw, any_axis: bool) -> str:
+    """Give length, axis and norm of a transform, with the comma that comes before."""
+    axis = d.integer(0, d.last.ndim) if any_axis and d.chance(0.5) else -1
+    parts = [f"axis={axis}"] if axis >= 0 else []
+    if d.last.shape[axis] == 1 or d.chance(0.3):
+        parts.append(f"n={d.integer(2, 6)}")
+    if d.chance(0.4):
+        parts.append(f"norm='{d.choice(['ortho', 'forward', 'backward'])}'")
+    return "".join([f", {p}" for p in parts])
+
+
+def transform(name: str, ndim: int = 1, real: bool = False) -> Any:
+    """Give a recipe for a Fourier transform of a real variable; of a complex result the parts are taken."""
+
+    def recipe(d: Draw) -> str:
+        x = d.operand(lambda v: v.ndim >= ndim and (not real or v.shape[-1] > 1))
+        d.picked.append(x)
+        # XLA fails on transforms of real or to real numbers along another axis than the last.
+        arguments = fft_arguments(d, name in ("fft", "ifft")) if ndim == 1 else d.choice(["", ", norm='ortho'"])
+        return f"np.fft.{name}({x}{arguments})" + ("" if real else f".{d.choice(['real', 'imag'])}")
+
+    return recipe
+
+
+def filtered(d: Draw) -> str:
+    """Work on a spectrum between two transforms."""
+    x = d.operand(lambda v: v.ndim > 0 and v.shape[-1] > 1)
+    y = d.operand(lambda v: v.shape == d.values[x].shape)
+    n = d.values[x].shape[-1]
+    form = d.choice(["np.fft.rfft({x}) * np.fft.rfft({y})", "np.fft.rfft({x}) * 1.3 - np.conj(np.fft.rfft({y}))"])
+    return f"np.fft.irfft({form.format(x=x, y=y)}, {n})"
+
+
+def quotient(d: Draw) -> str:
+    b = d.operand(lambda v: v.ndim == 1 and v.size < 4 and abs(float(v[0])) > 0.5)
+    a = d.operand(lambda v: v.ndim == 1 and v.size > d.values[b].size and v[0] != 0)
+    return f"np.polydiv({a}, {b})[0]"
+
+
 GRIDS: dict[str, list[Any]] = {
     "convolve": [vectors("np.convolve({a}, {b}, '{mode}')")],
     "correlate": [vectors("np.correlate({a}, {b}, '{mode}')")],
@@ -150,6 +189,25 @@ GRIDS: dict[str, list[Any]] = {
     "polyder": [vectors("np.polyder({a})", least=2)],
     "polyint": [vectors("np.polyint({a}, {n})")],
     "polyfit": [polyfit],
+    "poly": ["np.poly({x_vector})"],
+    "polydiv": [quotient],
+    "rfft": [transform("rfft"), filtered],
+    "irfft": [transform("irfft", real=True), filtered],
+    "fft": [transform("fft")],
+    "ifft": [transform("ifft")],
+    "hfft": [transform("hfft", real=True)],
+    "ihfft": [transform("ihfft")],
+    "rfft2": [transform("rfft2", 2)],
+    "irfft2": [transform("irfft2", 2, real=True)],
+    "fft2": [transform("fft2", 2)],
+    "ifft2": [transform("ifft2", 2)],
+    "rfftn": [transform("rfftn", 2)],
+    "irfftn": [transform("irfftn", 2, real=True)],
+    "fftn": [transform("fftn", 2)],
+    "ifftn": [transform("ifftn", 2)],
+    "fftshift": ["np.fft.fftshift({x_axes})"],
+    "ifftshift": ["np.fft.ifftshift({x_axes}, axes=({axis},))"],
+    "apply_over_axes": ["np.apply_over_axes(np.sum, {x_axes}, ({axis},))"],
     "select": [select],
     "choose": [choose],
     "compress": [compress],
@@ -161,6 +219,7 @@ GRIDS: dict[str, list[Any]] = {
 
 GRIDS_NOT_DRAWN: dict[str, str] = {
     "sliding_window_view": "JAX has no such function",
+    "real_if_close": "JAX has no such function",
     "histogram": "its counts are steps",
     "tensorsolve": "its arrays are made for it, not drawn",
     "tensorinv": "its arrays are made for it, not drawn",

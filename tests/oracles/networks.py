@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any
 
@@ -109,6 +110,8 @@ NETWORKS: dict[str, list[Any]] = {
 SPECIAL: dict[str, list[Any]] = {}
 if importlib.util.find_spec("scipy") is not None:
     # Not beta and betaln, which JAX has to 8 digits for large numbers, nor expn, whose second derivative it fails on.
+    for module in ("special", "bessel"):  # which register their operations when they are imported
+        importlib.import_module(f"tinygrad_nn.ops.{module}")
     SPECIAL = {
         "erf": ["special.erf({x})"],
         "erfc": ["special.erfc({x})"],

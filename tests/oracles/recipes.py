@@ -302,7 +302,8 @@ NOT_DRAWN: dict[str, str] = {
     "astype": "only float64 is drawn",
     "imag": "zero for real numbers",
     "angle": "JAX takes it to be complex",
-    "unique": "its shape depends on values",
     "trim_zeros": "its shape depends on values",
+    **dict.fromkeys(["unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"], "as trim_zeros"),
+    **dict.fromkeys(["intersect1d", "setdiff1d", "setxor1d", "union1d"], "as trim_zeros"),
     **GRIDS_NOT_DRAWN,
 }
