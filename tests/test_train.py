@@ -193,6 +193,18 @@ def test_every_kind_of_data_gives_the_same(train, size):
     assert evaluated == pytest.approx(tg.evaluate(model, "cross_entropy", (X, Y)), rel=1e-5)
 
 
+def test_a_dataset_derived_from_tensors_gives_its_own_batches():
+    class Doubled(TensorDataset):
+        def batch(self, indices):
+            x, y = super().batch(indices)
+            return 2 * x, y
+
+    model, twin = net(), net()
+    fit(model, train=Doubled(X, Y), optimizer=sgd(model), batch_size=16)
+    fit(twin, train=(2 * X, Y), optimizer=sgd(twin), batch_size=16)
+    assert bits(model) == bits(twin)
+
+
 def test_a_dataset_is_shuffled_as_arrays_are():
     model, twin = net(), net()
     fit(model, train=Pairs(), optimizer=sgd(model), batch_size=16)
