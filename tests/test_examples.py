@@ -1,20 +1,15 @@
 """The examples: their numbers are the articles', to the digits that those print, and agree with mathematics by hand."""
 
-import gzip
-import importlib.util
-import io
 import math
 import os
 import re
 import subprocess
 import sys
-from contextlib import redirect_stdout
-from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import example, made, result
 from threads import ONE_THREAD, one_thread
 
 import tinygrad_nn as tg
@@ -22,22 +17,6 @@ import tinygrad_nn as tg
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(p.stem for p in (ROOT / "examples").glob("*.py"))
 IMAGES = ROOT / "docs" / "articles" / "images"
-
-
-@cache
-def example(name):
-    """Import a script of examples/, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
-def result(name, *arguments):
-    """Run a script's main and give what it returns."""
-    with redirect_stdout(io.StringIO()), one_thread():
-        return example(name).main(list(arguments))
 
 
 def sigmoid(x):
@@ -77,15 +56,109 @@ def test_the_readme_tells_of_every_script():
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_pages_show_the_pictures_of_today(name, tmp_path):
+def test_the_pages_show_the_pictures_of_today(name):
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
-    result(name, "--out", str(tmp_path))
-    made = {p.name: words(p.read_text(encoding="utf-8")) for p in tmp_path.glob("*.svg")}
-    assert made
-    made.pop("digits.svg", None)  # which digits are taken for others hangs on the last bit
-    shown = {p: words((IMAGES / p).read_text(encoding="utf-8")) for p in made if (IMAGES / p).exists()}
-    assert shown == {p: made[p] for p in shown}, f"run: python examples/{name}.py --out docs/articles/images"
+    svg = {p: text for p, text in made(name)[1].items() if text is not None}
+    svg.pop("digits.svg", None)  # which digits are taken for others hangs on the last bit
+    assert svg
+    shown = {p: words((IMAGES / p).read_text(encoding="utf-8")) for p in svg}
+    assert shown == {p: words(text) for p, text in svg.items()}, f"python examples/{name}.py --out docs/articles/images"
+
+
+# 1. Two moons
+
+
+def by_hand(arrays, X, Y):
+    """Derive the binary cross-entropy of a network of ReLUs and a sigmoid by hand: cost and gradients."""
+    activations = [X]
+    for k in range(0, len(arrays), 2):
+        Z = arrays[k] @ activations[-1] + arrays[k + 1]
+        activations.append(np.maximum(Z, 0) if k < len(arrays) - 2 else sigmoid(Z))
+    P = activations[-1]
+    cost = -np.mean(Y * np.log(P) + (1 - Y) * np.log(1 - P))
+    dA = -(Y / P - (1 - Y) / (1 - P)) / Y.size
+    gradients = []
+    for k in reversed(range(0, len(arrays), 2)):
+        A = activations[k // 2 + 1]
+        dZ = dA * A * (1 - A) if k == len(arrays) - 2 else dA * (A > 0)
+        gradients = [dZ @ activations[k // 2].T, dZ.sum(axis=1, keepdims=True), *gradients]
+        dA = arrays[k].T @ dZ
+    return cost, gradients
+
+
+@pytest.mark.parametrize("network", ["PRINTED", "AUTHORS"])
+@pytest.mark.parametrize("weights", ["article_weights", "he_weights"])
+def test_two_moons_gradients_are_the_hand_written_ones(network, weights):
+    pytest.importorskip("sklearn")
+    module = example("two_moons")
+    data, layers = module.moons(), getattr(module, network)
+    arrays = getattr(module, weights)(layers)
+    parameters = module.tensors(arrays)
+    _, cost = module.first_step(layers, parameters, data)
+    expected, gradients = by_hand(arrays, *data[0])
+    assert float(cost) == pytest.approx(expected, rel=1e-14)
+    for p, g in zip(parameters, gradients, strict=True):
+        np.testing.assert_allclose(p.grad, g, rtol=0, atol=1e-12, err_msg=p.name)
+    assert max(np.abs(g).max() for g in gradients) > 1e-3
+
+
+def test_two_moons_descent_is_the_hand_written_one():
+    pytest.importorskip("sklearn")
+    module = example("two_moons")
+    data = module.moons()
+    arrays = module.he_weights(module.PRINTED)
+    parameters = module.tensors(arrays)
+    history = module.train(module.PRINTED, parameters, tg.optim.SGD(parameters, lr=0.1), 100, data)
+    costs = []
+    for _ in range(100):
+        cost, gradients = by_hand(arrays, *data[0])
+        costs.append(cost)
+        arrays = [a - 0.1 * g for a, g in zip(arrays, gradients, strict=True)]
+    np.testing.assert_allclose(history["cost"], costs, rtol=0, atol=1e-12)
+    assert costs[-1] < 0.4
+
+
+def test_the_printed_network_is_dead():
+    pytest.importorskip("sklearn")
+    dead = result("two_moons")["dead"]
+    for name, g in dead["gradients"].items():
+        assert (g == 0).all() == (name != "b5"), name
+    assert dead["positive"][3] == 0.0
+    cost = dead["history"]["cost"]
+    assert f"{cost[0]:.5f}" == "0.69407"
+    assert abs(cost[-1] - math.log(2)) < 1e-4
+    np.testing.assert_array_equal(dead["parameters"][0].data, example("two_moons").article_weights([(2, 4, None)])[0])
+
+
+def test_why_the_printed_network_is_dead():
+    pytest.importorskip("sklearn")
+    reason = result("two_moons")["dead"]["why"]
+    assert reason.kind == "zero"
+    assert reason.node.op.name == "relu"
+    assert reason.node.shape == (4, 900)
+    assert "W1: its gradient is zero because relu at" in str(reason)
+    assert "3600 of its 3600 results are 0" in str(reason)
+
+
+def test_two_moons_cured():
+    pytest.importorskip("sklearn")
+    cures = result("two_moons")["cures"]
+    assert 60 <= cures["Adam at 0.03"] <= 90
+    assert 600 <= cures["plain descent at 0.1"] <= 670
+    assert 6000 <= cures["plain descent at 0.01"] <= 6600
+    epochs = result("two_moons")["seeds"]["Adam at 0.03"]
+    assert sum(n is not None and n <= 150 for n in epochs) >= 8
+
+
+@pytest.mark.slow
+def test_two_moons_as_the_author_trained_them():
+    pytest.importorskip("sklearn")
+    module = example("two_moons")
+    with one_thread():
+        found = module.author(module.moons())
+    assert 6500 <= found["reached"] <= 6900
+    assert found["history"]["test accuracy"][-1] >= 0.95
 
 
 # 2. A worked example
@@ -248,106 +321,7 @@ def test_activations_and_their_slopes():
         np.testing.assert_allclose(table[name][1], slope, rtol=1e-15, atol=0, err_msg=name)
 
 
-def test_activations_are_drawn(tmp_path):
+def test_activations_are_drawn():
     pytest.importorskip("matplotlib")
-    result("activations", "--out", str(tmp_path))
-    texts = words((tmp_path / "activations.svg").read_text(encoding="utf-8"))
+    texts = words(made("activations")[1]["activations.svg"])
     assert {f"{name}(x)" for name in ("step", "sigmoid", "relu", "identity")} <= set(texts)
-
-
-# 5. Handwritten digits
-
-
-def test_98_percent_of_the_digits():
-    pytest.importorskip("sklearn")
-    r = result("digits")
-    y = tg.data.digits()[1][1]
-    predicted = r["probabilities"].argmax(axis=1)
-    assert (predicted == y).mean() >= 0.98
-    assert r["evaluated"]["accuracy"] == (predicted == y).mean() == r["history"]["val_accuracy"][-1]
-    picked = r["probabilities"][np.arange(len(y)), y].astype(np.float64)
-    assert r["evaluated"]["loss"] == pytest.approx(-np.log(picked).mean(), rel=1e-5)
-    assert r["one_hot"]["loss"] == pytest.approx(r["evaluated"]["loss"], rel=1e-6)
-
-
-def test_digits_rate_and_weights_are_recorded():
-    pytest.importorskip("sklearn")
-    history = result("digits")["history"]
-    np.testing.assert_allclose(history["lr"], [0.003 / (1 + 0.1 * epoch) for epoch in range(30)], rtol=1e-12)
-    X = tg.data.digits()[0][0]
-    names = [f"0.weight[0, {X.var(axis=0).argmax()}]", "0.bias[0]", "2.bias[0]"]
-    assert [name for name in history if "[" in name] == names
-    for name in names:
-        assert len(set(history[name])) == 30
-
-
-def test_digits_loaded_predict_the_same():
-    pytest.importorskip("sklearn")
-    r = result("digits")
-    assert r["again"].tobytes() == r["probabilities"].tobytes()
-
-
-@pytest.mark.parametrize("layers", [[], [5], [40, 30, 20]])
-def test_digits_any_layers(layers, capsys):
-    pytest.importorskip("sklearn")
-    example("digits").main(["--layers", *map(str, layers), "--epochs", "2"])
-    rows = re.findall(r"Linear +\(64, (\d+)\) +([\d,]+)", capsys.readouterr().out)
-    sizes = [64, *layers, 10]
-    assert [(int(n), int(p.replace(",", ""))) for n, p in rows] == [(b, a * b + b) for a, b in pairwise(sizes)]
-
-
-def big_digits(size):
-    """Give scikit-learn's digits, enlarged to size × size: 0 ... 255, and their labels."""
-    (X, y), (X_test, y_test) = tg.data.digits()
-    zoom = size // 8
-    rim = (size - 8 * zoom) // 2
-    images = np.concatenate([X, X_test]).reshape(-1, 8, 8).repeat(zoom, axis=1).repeat(zoom, axis=2)
-    return np.pad((255 * images).astype(np.uint8), ((0, 0), (rim, rim), (rim, rim))), np.concatenate([y, y_test])
-
-
-def write_idx(path, array):
-    content = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-
-
-def test_digits_from_the_files_of_mnist(tmp_path):
-    pytest.importorskip("sklearn")
-    images, labels = big_digits(28)
-    write_idx(tmp_path / "train-images-idx3-ubyte.gz", images[:600])
-    write_idx(tmp_path / "train-labels-idx1-ubyte", labels[:600])
-    write_idx(tmp_path / "t10k-images.idx3-ubyte", images[600:800])
-    write_idx(tmp_path / "t10k-labels.idx1-ubyte.gz", labels[600:800])
-    r = result("digits", "--mnist", str(tmp_path), "--layers", "64", "--epochs", "6")
-    assert r["probabilities"].shape == (200, 10)
-    assert r["evaluated"]["accuracy"] > 0.85
-
-
-def test_digits_from_text(tmp_path):
-    pytest.importorskip("sklearn")
-    images, labels = big_digits(32)
-    for i, (image, label) in enumerate(zip(images[:400], labels[:400], strict=True)):
-        rows = ["".join(row) for row in np.where(image > 127, "1", "0")]
-        (tmp_path / f"{label}_{i}.txt").write_text("\n".join(rows) + "\n", encoding="ascii")
-    r = result("digits", "--text", str(tmp_path), "--layers", "64", "--epochs", "6")
-    assert r["probabilities"].shape == (80, 10)
-    assert r["evaluated"]["accuracy"] > 0.8
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--mnist", "nowhere"], "'nowhere' is no folder"),
-        (["--text", "nowhere"], "cannot open 'nowhere'"),
-        (["--rate", "nan"], "lr must be"),
-        (["--layers", "0"], "must be a whole number above 0, got 0"),
-        (["--epochs", "-1"], "epochs"),
-    ],
-)
-def test_digits_refuses_in_one_line(arguments, message, capsys, tmp_path, monkeypatch):
-    pytest.importorskip("sklearn")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as ended:
-        example("digits").main(arguments)
-    assert ended.value.code == 2
-    assert message in capsys.readouterr().err.splitlines()[-1]
-    assert list(tmp_path.iterdir()) == []
