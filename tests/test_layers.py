@@ -25,9 +25,10 @@ LAYERS = """
     numpy_like
     tensor
     transforms
-    check draw compile
+    check draw
     nn
-    optim schedules data save
+    optim data save
+    compile
     plots
     train
     __init__
