@@ -10,9 +10,13 @@ The page docs/articles/5-digits.md goes with it.
 """
 
 import argparse
+import os
 import tempfile
 from itertools import pairwise
 from pathlib import Path
+
+# Matrix products this small gain nothing from threads and lose much on a busy machine, where these wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 

@@ -270,3 +270,47 @@ def test_C40_overlapping_inputs_are_copied():
 def test_empty_inputs_and_results():
     assert gradcheck(lambda x: x * 2.0, np.zeros((0, 3))).passed
     assert gradcheck(lambda x: x[:0], np.zeros(3)).passed
+
+
+def test_complex_step_is_exact_where_every_operation_is_analytic(rng):
+    report = gradcheck(lambda a, b: np.exp(np.sin(a) @ b / 3.0).sum(), rng.normal(size=(2, 3)), rng.normal(size=3))
+    (note,) = [n for n in report.notes if "complex step agrees with reverse mode to" in n]
+    assert float(note.rsplit(" ", 1)[1]) < 1e-14
+    assert "no complex step: absolute is not analytic" in str(gradcheck(np.abs, np.ones(2)))
+
+
+def test_complex_step_sees_what_differences_cannot():
+    op = tg.op.elementwise(
+        np.sin, lambda g, y, x: g * np.cos(x) * (1.0 + 1e-10), name="nearly", analytic=True, register=False
+    )
+    with pytest.raises(GradientError, match="a complex step gives"):
+        gradcheck(op, np.array([0.3, 0.9]))
+
+
+def test_an_operation_that_is_not_as_analytic_as_it_says():
+    for fn in (lambda x: np.abs(x) * 1.0, lambda x: np.real(x) ** 2):
+        op = tg.op.elementwise(fn, lambda g, y, x: g * 2.0 * x, name="liar", analytic=True, register=False)
+        report = gradcheck(op, np.array([0.3, 0.9]), raise_error=False)
+        assert "no complex step: liar does something else with complex numbers" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("f", "xs"),
+    [
+        (np.vecdot, [(3,), (3,)]),
+        (np.correlate, [(5,), (3,)]),
+        (lambda x: np.fft.irfft(np.fft.rfft(x)), [(6,)]),
+        (lambda x: x[[0, 0, 1]].reshape(3, 1).T @ np.linalg.inv(np.diag([1.0, 2.0, 3.0])), [(2,)]),
+    ],
+)
+def test_complex_step_through_conjugates_and_linear_operations(f, xs, rng):
+    report = gradcheck(f, *[rng.normal(size=s) for s in xs])
+    assert "complex step agrees" in str(report)
+
+
+def test_a_rule_that_fails_is_named():
+    op = wrong(lambda g, y, x: g * missing)  # noqa: F821
+    with pytest.raises(GradientError, match=r"NameError: name 'missing' .*the operation at fault is wrong_sin at") as e:
+        gradcheck(op, np.ones(2))
+    assert isinstance(e.value.__cause__, NameError)
+    assert not gradcheck(op, np.ones(2), raise_error=False).passed

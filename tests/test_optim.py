@@ -1,6 +1,8 @@
 """Optimizers: ten steps against PyTorch and against their formulas, written once more and plainly."""
 
 import math
+import os
+import subprocess
 import sys
 import tracemalloc
 
@@ -365,6 +367,31 @@ def test_a_step_needs_no_large_temporaries(name):
     finally:
         tracemalloc.stop()
     assert peak < 100_000  # the parameter has 4 MB
+
+
+def test_C162_weights_and_norms_do_not_depend_on_the_hash_seed():
+    code = """
+import numpy as np, tinygrad_nn as tg
+from tinygrad_nn import nn, optim
+rng = np.random.default_rng(0)
+model = nn.Sequential(*[nn.Linear(5, 5, rng=rng) for _ in range(6)])
+x, y = rng.standard_normal((40, 5)).astype(np.float32), rng.integers(0, 5, 40)
+norms = []
+for optimizer in (optim.SGD(model.parameters(), 0.1, 0.9), optim.Adam(model.parameters())):
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        norms.append(optim.clip_grad_norm(model.parameters(), 0.1).hex())
+        optimizer.step()
+print(norms, b"".join(a.tobytes() for a in model.state_dict().values()).hex())
+"""
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(runs) == 1
 
 
 def test_C162_order_of_parameters_is_that_given():

@@ -71,7 +71,9 @@ PLATEAUS = [
     {},
     {"patience": 1, "factor": 0.5},
     {"mode": "max", "patience": 2, "threshold": 0.1},
-    {"patience": 0, "threshold_mode": "abs", "threshold": 0.2, "cooldown": 2, "min_lr": 0.05},
+    {"patience": 0, "threshold_mode": "abs", "threshold": 0.2, "min_lr": 0.05},
+    {"patience": 1, "factor": 0.7, "cooldown": 3},
+    {"patience": 0, "factor": 0.9, "cooldown": 1},
     {"mode": "max", "patience": 0, "threshold_mode": "abs", "threshold": 0.2},
     {"patience": 0, "eps": 0.1},
 ]

@@ -31,7 +31,7 @@ def find_cause(level: Level, k: int, v: Array) -> tuple[str, list[OperationRepor
                 return f"the operation at fault is {found.title}: {found.faults[0]}", []
             if found.at_kink:
                 kinks.append(found)
-    return _cut(level, k, v), kinks
+    return (_cut(level, k, v) if v.size else ""), kinks
 
 
 def _cut(level: Level, k: int, v: Array) -> str:

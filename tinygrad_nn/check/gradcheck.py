@@ -15,6 +15,7 @@ from ..tensor import Tensor
 from ..transforms.gradients import pull
 from ..tree import flatten
 from .cause import find_cause
+from .complexstep import compare_complex
 from .forward import compare_modes
 from .inputs import Inputs, Leaf
 from .judge import DIFFERS, KINK
@@ -66,7 +67,7 @@ def gradcheck(
     if raise_error and not first.passed:
         error = GradientError(_message(first))
         error.report = first
-        raise error
+        raise error from first.exception
     return first
 
 
@@ -116,7 +117,12 @@ def _report(level: Level, order: int) -> GradcheckReport:
     """Compare everything."""
     report = GradcheckReport(order)
     unsound = _unsound(level)
-    if unsound:
+    if level.broken is not None:
+        cause, _ = find_cause(level, 0, np.zeros(0))
+        report.exception = level.broken
+        failure = f"reverse mode fails with {type(level.broken).__name__}: {level.broken}"
+        report.faults.append(f"{failure}; {cause}" if cause else failure)
+    elif unsound:
         report.faults.append(unsound)
     elif not level.y.size:
         report.notes.append("the result has no elements: nothing to compare")
@@ -125,9 +131,10 @@ def _report(level: Level, order: int) -> GradcheckReport:
         failed = next((k for k, found in enumerate(report.inputs) if found.failures), None)
         if failed is not None:
             _explain(level, failed, report)
-        note, fault = compare_modes(level)
-        report.notes += [note] if note else []
-        report.faults += [fault] if fault else []
+        for compare in (compare_modes, compare_complex):
+            note, fault = compare(level)
+            report.notes += [note] if note else []
+            report.faults += [fault] if fault and not report.faults else []
     report.evaluations = level.evaluations
     return report
 

@@ -184,10 +184,9 @@ def _operation(t: Node, names: dict[int, str], rng: Any) -> OperationReport:
         report.faults.append("its function gives another value when it is run again at the same inputs")
         return report
     arguments, leaves = _stand_ins(t, names)
-    try:
-        level = Level(lambda: [apply(op, arguments, params)], leaves, rng, 0, DIRECTIONS)
-    except Exception as e:
-        report.faults.append(f"its rule fails: {type(e).__name__}: {e}")
+    level = Level(lambda: [apply(op, arguments, params)], leaves, rng, 0, DIRECTIONS)
+    if level.broken is not None:
+        report.faults.append(f"its rule fails: {type(level.broken).__name__}: {level.broken}")
         return report
     if not np.isfinite(level.y).all():
         report.notes.append("its result is not finite everywhere; compared where it is")

@@ -49,7 +49,13 @@ class Level:
         dtypes = {t._data.dtype for t in everything(self.outputs)} | {y.dtype for y in self.outputs}
         self.eps = max([float(np.finfo(d).eps) for d in dtypes if d.kind == "f"])
         self.weights = self._weigh()
-        self.claims = self.reverse(self.outputs, self.weights)
+        self.claims: list[Array | None] = [None] * len(leaves)
+        self.broken: Exception | None = None
+        """What reverse mode raised."""
+        try:
+            self.claims = self.reverse(self.outputs, self.weights)
+        except Exception as e:
+            self.broken = e
         self._slack: list[Array] | None = None
 
     def call(self) -> list[Any]:
@@ -60,9 +66,11 @@ class Level:
     def _weigh(self) -> Array:
         """Draw two cotangents; the second one makes large and small results count alike where they differ much."""
         weights = np.stack([signed(self.rng, self.y.shape), signed(self.rng, self.y.shape)])
-        size = np.abs(self.y[np.isfinite(self.y) & (self.y != 0)])
-        if size.size and size.max() > 100.0 * size.min():
-            weights[1] /= np.maximum(np.abs(_known(self.y)), 1e-8 * size.max()) / size.max()
+        size = np.abs(_known(self.y))
+        largest = np.max(size, initial=0.0)
+        # What is smaller still is what rounding left of a zero.
+        small = (size > 1e-11 * largest) & (size < 1e-2 * largest)
+        weights[1, small] *= largest / size[small]
         return np.where(np.isfinite(self.y), weights, 0.0)
 
     def reverse(self, outputs: list[Any], weights: Array) -> list[Array | None]:

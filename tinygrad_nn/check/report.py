@@ -116,6 +116,8 @@ class GradcheckReport:
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     """What is wrong, the first one first; empty where the check passed."""
+    exception: Exception | None = None
+    """What a rule raised, where one did."""
     evaluations: int = 0
     """How many times the function was run."""
     higher: GradcheckReport | None = None

@@ -31,7 +31,8 @@ class Problem:
 
 
 PROBLEMS = {
-    # Ten seeds: 98.6 to 99.7 % of the held-out digits. Means over six other splits: 98.9 %; 97.5 % without both remedies.
+    # Ten seeds: 98.6 to 99.7 % of the held-out digits. On six other splits the mean is 98.9 %, without noise and label
+    # smoothing 97.5 %.
     "digits": Problem(
         load=lambda: data.digits(test_size=0.2, rng=0),
         about="handwritten digits of 8 x 8 pixels, in scikit-learn",
