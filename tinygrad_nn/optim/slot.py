@@ -12,7 +12,7 @@ from ..tensor import Tensor
 
 #: Elements in a block: the arrays of Adam's update of one block together fit a level-2 cache, and the scratch arrays
 #: stay small beside the parameters.
-BLOCK = 32768
+BLOCK = 65536
 
 
 class Slot:
@@ -51,9 +51,12 @@ class Slot:
         self.rate: Any = None
 
     def _cut(self, block: int) -> tuple[int, int, int]:
-        """Give, for a large parameter, its longest axis, how many entries a block takes, the elements of one entry."""
+        """Give, for a large parameter, the axis to cut, how many entries a block takes, the elements of one entry.
+
+        The first axis if its entries fit a block: such blocks are contiguous. Otherwise the longest one.
+        """
         shape = self.parameter.shape
-        axis = int(np.argmax(shape))
+        axis = 0 if self.parameter.size // shape[0] <= block else int(np.argmax(shape))
         across = self.parameter.size // shape[axis]
         return axis, max(1, block // across), across
 
