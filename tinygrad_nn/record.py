@@ -121,7 +121,6 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
         ]
     if foreign:
         inputs = _by_value(op, inputs, values)
-        values = [v if isinstance(x, Node) else x for x, v in zip(inputs, values, strict=True)]
     if params:
         params = {k: _own(v) for k, v in params.items()}
     try:
@@ -196,14 +195,19 @@ def _own(v: Any) -> Any:
 
 
 def _by_value(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
-    """Copy the arrays among the inputs whose values the rules will read: their owner may write to them."""
-    keeps = op.keeps[1:] if not op.variadic else op.keeps[1:] * len(inputs)
-    return tuple(
-        [
-            x if isinstance(x, Node) else v.copy() if type(v) is ndarray and kept else v
-            for x, v, kept in zip(inputs, values, keeps, strict=True)
-        ]
-    )
+    """Copy the arrays among the inputs whose values the rules will read: their owner may write to them.
+
+    Gives the inputs for the graph, and writes the copies into ``values``.
+    """
+    own = list(inputs)
+    keeps, each = op.keeps, 0 if op.variadic else 1
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Node):
+            v = values[i]
+            if type(v) is ndarray and keeps[1 + i * each]:
+                v = values[i] = v.copy()
+            own[i] = v
+    return tuple(own)
 
 
 def _explained(e: Exception, op: Op, values: list[Any], params: dict[str, Any]) -> Exception:
