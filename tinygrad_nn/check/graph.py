@@ -96,11 +96,12 @@ class GraphReport:
 
     def __str__(self) -> str:
         n = len(self.operations)
+        operations = "operation" if n == 1 else "operations"
         if self.passed:
             agreement = f"agrees to {self.max_error:.0e}, resolution {self.resolution:.0e}"
-            lines = [f"check_graph: {n} operations, every rule {agreement}"]
+            lines = [f"check_graph: {n} {operations}, every rule {agreement}"]
         else:
-            lines = [f"check_graph: {len(self.faulty)} of {n} operations have a wrong derivative"]
+            lines = [f"check_graph: {len(self.faulty)} of {n} {operations} with a wrong derivative"]
         for o in self.faulty:
             lines.append(f"  {o.title}")
             lines += [f"    {line}" for line in (*o.faults, *o.details)]

@@ -14,6 +14,8 @@ def place_of(t: Node) -> str:
     if t._where is None:
         return ""
     code, instruction = t._where
+    if code.co_filename.startswith("<frozen "):  # no program of the user's: Python itself started this package
+        return ""
     line = line_of(code, instruction)
     text = linecache.getline(code.co_filename, line).strip()
     return f"{code.co_filename}:{line}" + (f": {text}" if text else "")

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from .. import __version__
-from . import train
+from . import check, train
 from .options import CommandError, Parser
 
-COMMANDS = (train,)
+COMMANDS = (train, check)
 
 BAD_INPUT = 2
 INTERRUPTED = 128 + signal.SIGINT
