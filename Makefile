@@ -3,8 +3,9 @@ BIN := .venv/bin
 
 COUNT := 300
 SEED := 0
+PART := 1/1
 
-.PHONY: help setup test slow oracles reference lint format types ci clean
+.PHONY: help setup test slow oracles opinfo mutations reference lint format types ci clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +26,13 @@ slow: setup  ## run only the tests marked slow
 oracles: setup  ## compare random programs with JAX in 64 bit: COUNT=10000 for more, SEED=300 for others
 	$(BIN)/pip install -q -e ".[oracles]"
 	cd tests && PYTHONPATH=.. ../$(BIN)/python -m oracles --count $(COUNT) --seed $(SEED)
+
+opinfo: setup  ## compare with PyTorch on the samples of its OpInfo
+	$(BIN)/pip install -q -e ".[opinfo]"
+	$(BIN)/pytest -q -n 2 -m slow tests/test_ops_opinfo.py
+
+mutations: setup  ## plant faults in every rule and count those that gradcheck catches: PART=2/8 for the second eighth
+	cd tests && PYTHONPATH=.. ../$(BIN)/python -m mutations --part $(PART)
 
 reference: setup  ## write docs/reference/ops.md anew from the registry
 	$(BIN)/python docs/make_reference.py

@@ -1,148 +1,37 @@
 """Mutation test of gradcheck: faults planted in the rules of every operation are caught, nearly all of them."""
 
-import zlib
+import argparse
 
 import numpy as np
 import pytest
-from op_samples import samples
-
-import tinygrad_nn as tg
-from tinygrad_nn.op import OPS, Op
-from tinygrad_nn.tensor import apply
-from tinygrad_nn.walk import fold
-
-REQUIRED = 0.99
-#: Of each operation so many of its samples get faults.
-SAMPLES = 3
-
-
-def scaled(g, x, rule, rng):
-    return rule(g) * 1.0005
-
-
-def one_element(g, x, rule, rng):
-    gx = np.array(fold(rule(g), np.shape(x)))
-    gx.flat[rng.integers(gx.size)] *= 1.002
-    return gx
-
-
-def sign(g, x, rule, rng):
-    return -rule(g)
-
-
-def permuted(g, x, rule, rng):
-    gx = np.array(fold(rule(g), np.shape(x)))
-    return np.roll(gx.ravel(), 1).reshape(gx.shape)
-
-
-def cotangent_ignored(g, x, rule, rng):
-    return rule(g * 0.0 + 1.0)
-
-
-def broadcast_dropped(g, x, rule, rng):
-    """Take the first of what should be summed over the broadcast axes."""
-    gx, shape = rule(g), np.shape(x)
-    gx = gx[(0,) * (gx.ndim - len(shape))] if gx.ndim > len(shape) else gx
-    return gx[tuple([slice(0, 1) if n == 1 else slice(None) for n in shape])] if shape else gx
-
-
-FAULTS = {
-    "x1.0005 everywhere": (scaled, 1.0),
-    "one element x1.002": (one_element, 1.0),
-    "sign": (sign, 1.0),
-    "permuted": (permuted, 1.0),
-    "cotangent ignored": (cotangent_ignored, 1.0),
-    "un-broadcast dropped": (broadcast_dropped, 1.0),
-    "function scaled by 1e-7": (scaled, 1e-7),
-}
-
-
-def mutant(op, at, fault, rng_seed):
-    """Give the operation with a fault planted in one rule (for a variadic one: in one entry of what it gives)."""
-    new = object.__new__(Op)
-    new.__dict__.update(op.__dict__)
-    new.__dict__.pop("keeps", None)
-
-    def planted(i, rule):
-        def wrong(g, y, *xs, **params):
-            rng = np.random.default_rng(rng_seed)
-            with np.errstate(all="ignore"):
-                if op.variadic:
-                    parts = list(rule(g, y, *xs, **params))
-                    parts[at] = fault(g, xs[at], lambda v: rule(v, y, *xs, **params)[at], rng)
-                    return parts
-                return fault(g, xs[i], lambda v: rule(v, y, *xs, **params), rng)
-
-        return wrong
-
-    new.rules = tuple(planted(i, r) if op.variadic or i == at else r for i, r in enumerate(op.rules))
-    return new
-
-
-def gradients(op, s, xs, at):
-    """Give the gradient in the faulty input for two cotangents: what the fault changes, if anything."""
-    found = []
-    for seed in (1, 2):
-        tensors = [tg.Tensor(x, requires_grad=True) for x in xs]
-        y = apply(op, s.with_leaves(tensors), s.params)
-        if not y.requires_grad or y.dtype.kind != "f":
-            return None
-        c = np.random.default_rng(seed).uniform(0.5, 1.5, y.shape) * np.isfinite(y._data)
-        found.append(tg.gradients(y, tensors[at], c, allow_unused=True)._data)
-    return np.stack(found)
-
-
-def planted_faults():
-    """Give (name, sample, which input, fault) for every fault that changes a gradient of a sample that is finite."""
-    for name in sorted(OPS):
-        if OPS[name].family == "composite":
-            continue
-        for s in samples(name)[:SAMPLES]:
-            xs = s.leaves()
-            if not xs or not all(np.isfinite(x).all() for x in xs):
-                continue
-            for k in range(len(xs)):
-                if xs[k].size:
-                    for fault in FAULTS:
-                        yield name, s, k, fault
-
-
-def run(name, s, k, fault):
-    """Give whether the fault was caught, or None where it changes nothing."""
-    change, factor = FAULTS[fault]
-    xs = s.leaves()
-    at = s.varies[k][-1] if s.op.variadic else s.varies[k][0]
-    wrong = mutant(s.op, at, change, zlib.crc32(f"{s}{k}{fault}".encode()))
-    with np.errstate(all="ignore"):
-        right, got = gradients(s.op, s, xs, k), gradients(wrong, s, xs, k)
-    if right is None or not np.isfinite(right).all():
-        return None
-    if np.max(np.abs(got - right), initial=0.0) <= 1e-6 * np.max(np.abs(right), initial=0.0):
-        return None
-
-    def f(*tensors):
-        return factor * apply(wrong, s.with_leaves(tensors), s.params)
-
-    return not tg.gradcheck(f, *xs, raise_error=False).passed
-
-
-def caught(faults):
-    results = [(f, run(*f)) for f in faults]
-    missed = [f"{s} input {k}: {fault}" for (_, s, k, fault), found in results if found is False]
-    return sum(found is not None for _, found in results), missed
+from mutations import FAULTS, REQUIRED, caught, part_of, planted_faults
 
 
 def test_a_sample_of_planted_faults_is_caught():
     faults = list(planted_faults())
     chosen = np.random.default_rng(0).choice(len(faults), 50, replace=False)
-    n, missed = caught([faults[i] for i in chosen])
-    assert n > 25
-    assert len(missed) <= (1.0 - REQUIRED) * n, missed
+    tally = caught([faults[i] for i in chosen])
+    assert sum(tally.planted.values()) > 25
+    assert tally.share >= REQUIRED, str(tally)
+
+
+def test_every_kind_of_fault_is_planted_in_nearly_every_operation():
+    faults = list(planted_faults())
+    assert {kind for *_, kind in faults} == set(FAULTS)
+    assert len(faults) >= 1000
+    assert len({name for name, *_ in faults}) > 180
+
+
+def test_a_part_is_read_and_the_parts_are_all():
+    assert part_of("2/8") == (2, 8)
+    for text in ("0/8", "9/8", "2", "a/b", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="is no part"):
+            part_of(text)
 
 
 @pytest.mark.slow
 def test_planted_faults_are_caught():
-    n, missed = caught(planted_faults())
-    print(f"{n} faults planted, {len(missed)} missed")
-    assert n >= 1000
-    assert len(missed) <= (1.0 - REQUIRED) * n, missed
+    tally = caught(planted_faults())
+    print(tally)
+    assert sum(tally.planted.values()) >= 1000
+    assert tally.share >= REQUIRED, str(tally)

@@ -121,7 +121,7 @@ def test_ci_can_be_run():
 def test_all_brings_everything_but_other_engines():
     extras = PROJECT["optional-dependencies"]
     (brought,) = extras["all"]
-    assert set(re.fullmatch(r"tinygrad-nn\[(.+)\]", brought)[1].split(",")) == set(extras) - {"all", "bench", "oracles"}
+    assert set(re.fullmatch(r"tinygrad-nn\[(.+)\]", brought)[1].split(",")) == set(extras) - {"all", "bench", "oracles", "opinfo"}
 
 
 def test_make_and_contributing_know_the_same_targets():
