@@ -567,3 +567,15 @@ def test_methods_whose_call_differs_from_the_functions():
     same(x.sort(axis=0).data, x.data)
     same(x.take([3, 0]).data, [5, 1.25])
     same(x.cummax(axis=1).data, x.data)
+
+
+@pytest.mark.parametrize("f", [np.mean, np.var])
+def test_a_mean_of_more_elements_than_half_precision_counts(f):
+    values = np.arange(70_000) % 2
+    grads = []
+    for dtype in (np.float16, np.float32):
+        x = Tensor(values.astype(dtype), requires_grad=True)
+        f(x).backward()
+        grads.append(x.grad)
+    assert grads[0].dtype == np.float16
+    np.testing.assert_allclose(grads[0], grads[1], rtol=2e-2, atol=1e-6)

@@ -12,6 +12,7 @@ from .domains import INF
 
 #: Up to this many elements a filled array is cheaper than a view.
 SMALL = 4096
+HALF_MAX = 65504
 Axis = int | tuple[int, ...] | None
 CASES = [
     case((3, 4)),
@@ -48,6 +49,13 @@ def count(shape: tuple[int, ...], axis: Axis, keepdims: bool, where: Any, dtype:
     return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=keepdims, dtype=dtype)
 
 
+def share(g: Any, n: Any) -> Any:
+    """Give g / n, also where n is more than half precision can hold."""
+    if isinstance(n, int) and n > HALF_MAX and g.dtype.itemsize == 2:
+        return g * (1.0 / n)
+    return g / n
+
+
 def keep(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool = False) -> Any:
     """Give a reduced array its reduced axes back, with length 1."""
     if keepdims or not shape:
@@ -79,7 +87,7 @@ sum = linear(
 mean = linear(
     np.mean,
     lambda g, y, x, axis=None, dtype=None, keepdims=False, where=True: spread(
-        g / count(x.shape, axis, keepdims, where, y.dtype), x.shape, axis, keepdims, where
+        share(g, count(x.shape, axis, keepdims, where, y.dtype)), x.shape, axis, keepdims, where
     ),
     cases=[*CASES, *MASKED, case((3, 4), dtype=np.float64)],
 )
@@ -100,7 +108,7 @@ def _var_rule(
 ) -> Any:
     """Give 2 (x - mean) / n * g, or (x - mean) / (n root) * g for the standard deviation: 0 where the root is 0."""
     n = _freedom(x, axis, keepdims, where, ddof, correction)
-    g = g * 2.0 / n if root is None else g / (n * np.where(root == 0, INF, root))
+    g = share(g * 2.0, n) if root is None else share(g, n) / np.where(root == 0, INF, root)
     return _deviations(x, axis, where) * keep(g, x.shape, axis, keepdims)
 
 
@@ -109,7 +117,7 @@ def _var_jvp(
 ) -> Any:
     n = _freedom(x, axis, keepdims, where, ddof, correction)
     total = np.sum(_deviations(x, axis, where) * t, axis=axis, keepdims=keepdims)
-    return total * 2.0 / n if root is None else total / (n * np.where(root == 0, INF, root))
+    return share(total * 2.0, n) if root is None else share(total, n) / np.where(root == 0, INF, root)
 
 
 _SPREAD = [
