@@ -70,8 +70,27 @@ FAULTS = [
     ),
     ("no rule for this input", MULTILINEAR, np.matmul, [lambda g, y, a, b: g @ b.T, None], [X, M]),
     ("a sum along axis 1 is missing", GENERAL, softmax, [lambda g, y, x: g * y], [X]),
-    ("its rule fails: NameError", GENERAL, softmax, [lambda g, y, x: g * undefined], [X]),  # noqa: F821
-    ("its rule fails: .*shape", GENERAL, softmax, [lambda g, y, x: g[:2]], [X]),
+    ("the rule of input 0 fails: NameError", GENERAL, softmax, [lambda g, y, x: g * undefined], [X]),  # noqa: F821
+    (
+        r"the rule of input 0 gives a gradient of shape \(2, 4\) for an input of shape \(3, 4\)",
+        *(GENERAL, softmax, [lambda g, y, x: g[:2]], [X]),
+    ),
+    (
+        r"the rule of input 1 gives a gradient of shape \(3,\) for an input of shape \(3, 1\)",
+        *(ELEMENTWISE, np.multiply, [lambda g, y, a, b: g * b, lambda g, y, a, b: (g * a)[:, 0]], [X, X[:, :1]]),
+    ),
+    (
+        "not summed over a broadcast axis 1 of the result: only index 0",
+        *(ELEMENTWISE, np.multiply, [lambda g, y, a, b: g * b, lambda g, y, a, b: (g * a)[:, :1]], [X, X[:, :1]]),
+    ),
+    (
+        "not summed over a broadcast axis 0 of the result: only index 0",
+        *(ELEMENTWISE, np.multiply, [lambda g, y, a, b: g * b, lambda g, y, a, b: (g * a)[0]], [W, np.array(2.5)]),
+    ),
+    (
+        r"not summed over a broadcast axes \(0, 1\) of the result: only index 0",
+        *(ELEMENTWISE, np.multiply, [lambda g, y, a, b: g * b, lambda g, y, a, b: (g * a)[0, 0]], [X, np.array(2.5)]),
+    ),
     ("off by factors between", ELEMENTWISE, np.sin, [lambda g, y, x: g * np.cos(x * 1.1)], [X]),
 ]
 
@@ -88,6 +107,25 @@ def test_planted_fault_is_named(words, make, fn, rules, values):
     assert [o.op.name for o in e.value.report.faulty] == ["suspect"]
     assert e.value.report.faulty[0].node is suspicious
     assert re.search(words, e.value.report.faulty[0].faults[0])
+
+
+def test_what_is_said_of_a_single_number_fits_the_numbers_beside_it():
+    cos = tg.op.elementwise(np.cos, lambda g, y, x: g * (0.25 - np.sin(x)), name="cosine", register=False)
+    x = tg.Tensor(0.0, requires_grad=True)
+    report = check_graph(cos(x) * 2.0, raise_error=False)
+    assert "it is not 0, yet the result does not change with this input" in str(report)
+    assert "reverse mode gives 0.25, differences give 0 (" in str(report)
+    product = tg.op.elementwise(
+        np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a + g * b, name="product", register=False
+    )
+    report = check_graph(
+        product(tg.Tensor(1.5, requires_grad=True), tg.Tensor(2.0, requires_grad=True)) * 2.0, raise_error=False
+    )
+    assert "scaled by a factor 7/3" in str(report)
+    report = check_graph(
+        product(tg.Tensor(W, requires_grad=True), tg.Tensor(2.0, requires_grad=True)), raise_error=False
+    )
+    assert "gives another number than differences do" in str(report)
 
 
 def test_values_that_occurred_decide():

@@ -62,7 +62,9 @@ def diagnose(level: Level, k: int) -> str:
     c = Comparison(level, k)
     if not np.any(c.known):
         return ""
-    for explain in (_factor, _few, _unsummed, _moved, _other_input, _missing_factor, _missing_term):
+    explanations = (_factor, _few, _unsummed, _moved, _other_input, _missing_factor, _missing_term)
+    # Of one number there is little to tell: any two are proportional.
+    for explain in explanations if c.got.size > 1 else (_unsummed, _factor, _one_number):
         text = explain(level, k, c)
         if text:
             return text
@@ -109,7 +111,7 @@ def _factor(level: Level, k: int, c: Comparison) -> str:
     if not square:
         return ""
     f = float(np.sum((c.got * c.right)[c.known])) / square
-    if not c.same(c.got, f * c.right):
+    if not c.same(c.got, f * c.right) or not _holds_again(level, k, c, f):
         return ""
     if abs(f + 1.0) < 1e-6:
         return "it has the wrong sign"
@@ -126,6 +128,23 @@ def _factor(level: Level, k: int, c: Comparison) -> str:
     elif f > 1 and abs(f - round(f)) < 1e-6 and round(f) in lengths:
         text += f" (a sum over {round(f)} where a mean belongs?)"
     return text
+
+
+def _holds_again(level: Level, k: int, c: Comparison, f: float) -> bool:
+    """Tell whether a factor is the same for another cotangent."""
+    claims = level.claims[k]
+    right, room = c.by(level.weights[1])
+    if claims is None or not np.any(right[np.isfinite(room)]):
+        return True
+    apart = np.abs(claims[1][c.chosen] - f * right)
+    limit = (1.0 + abs(f)) * room + 1e-6 * np.max(np.abs(right[np.isfinite(room)]))
+    return bool(np.all((apart <= limit) | ~np.isfinite(room)))
+
+
+def _one_number(level: Level, k: int, c: Comparison) -> str:
+    if abs(float(c.right[0])) <= float(c.room[0]):
+        return "it is not 0, yet the result does not change with this input"
+    return "it gives another number than differences do"
 
 
 def _few(level: Level, k: int, c: Comparison) -> str:

@@ -13,7 +13,7 @@ from ..mode import enable_grad
 from ..op import Op
 from ..tensor import Tensor, apply, constant
 from ..tree import flatten
-from ..walk import GraphFreedError, Node, graph
+from ..walk import GraphFreedError, Node, fold, graph
 from .diagnose import diagnose
 from .forward import compare_modes
 from .inputs import Leaf
@@ -187,7 +187,7 @@ def _operation(t: Node, names: dict[int, str], rng: Any) -> OperationReport:
     arguments, leaves = _stand_ins(t, names)
     level = Level(lambda: [apply(op, arguments, params)], leaves, rng, 0, DIRECTIONS)
     if level.broken is not None:
-        report.faults.append(f"its rule fails: {type(level.broken).__name__}: {level.broken}")
+        report.faults.append(_failure(t, level.broken))
         return report
     if not np.isfinite(level.y).all():
         report.notes.append("its result is not finite everywhere; compared where it is")
@@ -205,6 +205,28 @@ def _operation(t: Node, names: dict[int, str], rng: Any) -> OperationReport:
     elif "does not work" in note:
         report.notes.append(note)
     return report
+
+
+def _failure(t: Node, error: Exception) -> str:
+    """Say which rule raises an error, or gives a gradient of a shape that its input cannot have."""
+    op: Any = t.op
+    saved: Any = t._saved
+    g = np.ones(saved[0].shape, saved[0].dtype)
+    for i, rule in enumerate(op.rules):
+        if rule is None or (not op.variadic and not (isinstance(t._inputs[i], Node) and t._inputs[i]._tracked)):
+            continue
+        try:
+            found = rule(g, *saved, **t._params)
+        except Exception as e:
+            which = "its rule" if op.variadic else f"the rule of input {i}"
+            return f"{which} fails: {type(e).__name__}: {e}"
+        for k, gx in enumerate(found) if op.variadic else [(i, found)]:
+            shape, wanted = np.shape(gx), saved[1 + k].shape
+            try:
+                fold(np.asarray(gx), wanted)
+            except (ValueError, IndexError):
+                return f"the rule of input {k} gives a gradient of shape {shape} for an input of shape {wanted}"
+    return f"its rule fails: {type(error).__name__}: {error}"
 
 
 def _stand_ins(t: Node, names: dict[int, str]) -> tuple[tuple[Any, ...], list[Leaf]]:

@@ -22,20 +22,27 @@ def describe_local(n: Node, t: Node | None) -> str:
     op: Any = n.op
     if n._data.dtype.kind != "f":
         return f"its result has dtype {n._data.dtype}, and whole numbers have no derivative"
+    if t is not None and 0 in np.shape(t._data):
+        return "that input of it has no elements"
     values = _values(n)
     if op.name in _RECTIFIERS and values:
         off = int(np.sum(np.asarray(n._data) == 0)) if isinstance(n._data, (np.ndarray, np.generic)) else 0
         total = int(np.prod(n._data.shape))
         dead = " (a dead ReLU: a smaller learning rate, another initialization or a leaky one helps)"
         return f"{off} of its {total} results are 0, where its slope is 0" + (dead if off == total else "")
-    if op.name in _SATURATING and values:
+    if op.name in _SATURATING and values and values[0] is not None and values[0].size:
         return f"its inputs lie between {_span(values[0])}, where it is flat (saturated): scale or normalize them"
     if op.name in ("multiply", "matmul", "divide", "affine") and values:
         others = [v for x, v in zip(n._inputs, values, strict=False) if x is not t and v is not None]
         zero = [v for v in others if v.size and not np.any(v)]
         if zero:
             return "its other factor is zero everywhere"
-        return "its other factor lies between " + " or ".join([_span(v) for v in others[:2]])
+        if not others and all(x is t for x in n._inputs):
+            return f"it multiplies by values that lie between {_span(values[0])}"
+        known = [_span(v) for v in others[:2] if v.size]
+        if not known:
+            return "its other factor is that small (backward() has freed its values)"
+        return "its other factor lies between " + " or ".join(known)
     if op.name in _CHOOSING:
         return "it chooses another input, or another element, everywhere"
     if op.name in _TAKING:
@@ -46,7 +53,7 @@ def describe_local(n: Node, t: Node | None) -> str:
         return f"its derivative is {op.kinks}"
     if not op.variadic and all(r is None for r in op.rules):
         return "it is declared without a derivative"
-    if values and values[0] is not None:
+    if values and values[0] is not None and values[0].size:
         return f"its local derivative is that small at its inputs, which lie between {_span(values[0])}"
     return "its local derivative is that small there"
 
@@ -64,6 +71,6 @@ def _values(n: Node) -> list[Any]:
 
 
 def _span(v: Any) -> str:
-    if v is None or not v.size:
-        return "unknown values"
-    return f"{np.nanmin(v):.4g} and {np.nanmax(v):.4g}"
+    """Give the range of numbers that are not NaN."""
+    v = v[~np.isnan(v)] if v.dtype.kind == "f" else v
+    return f"{np.min(v):.4g} and {np.max(v):.4g}" if v.size else "nan and nan"
