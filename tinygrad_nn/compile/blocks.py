@@ -77,8 +77,10 @@ class Group:
                         held[m] = f"t{len(scratch)}"
                         scratch.append(m.dtype)
                     names[m] = held[m]
-                function = NUMPY_NAMES[m.fn].split(".")[-1]
-                space[function] = m.fn
+                function = NUMPY_NAMES.get(m.fn, m.fn.__name__).split(".")[-1]
+                if space.setdefault(function, m.fn) is not m.fn:
+                    function = f"f{len(space)}"
+                    space[function] = m.fn
                 lines.append(f"{function}({', '.join([*args, names[m]])})")
             for x in {*operands(m)}:
                 if last.get(x) == k and x in held:

@@ -47,6 +47,8 @@ class Tracer(Leaves):
         self.alias: dict[Any, Any] = {}
         #: What a node is made of in NumPy's own functions, where its operation is a Python function of them.
         self.inside: dict[Any, Any] = {}
+        #: Operations that are being run to see what they are made of: getitem is made of itself.
+        self.expanding: set[Op] = set()
         #: Parts of residuals: the node and the way to the part.
         self.parts: dict[Any, tuple[Any, tuple[int, ...]]] = {}
         #: What np.geterr() says inside an operation where it differs from outside.
@@ -101,7 +103,7 @@ class Tracer(Leaves):
             part = self._part(t, residual, (1,))
             if part is not None:
                 t._params = {**params, "residual": part}
-        elif type(op.fn) is FunctionType and not op.random:
+        elif type(op.fn) is FunctionType and not op.random and op not in self.expanding:
             inner = self._expanded(op, inputs, params, y)
             if inner is not None:
                 self.inside[t] = inner
@@ -144,11 +146,14 @@ class Tracer(Leaves):
             else:
                 stand_ins.append(x)
         before = len(self.effects)
+        self.expanding.add(op)
         try:
             with no_grad():
                 inner = op.fn(*stand_ins, **params)
         except Exception:
             return None
+        finally:
+            self.expanding.discard(op)
         same = (
             isinstance(inner, Tensor)
             and len(self.effects) == before
