@@ -8,12 +8,15 @@ from .check import AnomalyError, Explanation, GradientError, check_graph, detect
 from .compile import TraceError, compile, to_source
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
+from .malloc import keep_pages
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .save import CheckpointError, load, save
 from .tensor import Parameter, Tensor
 from .train import History, NonFiniteLoss, evaluate, fit
 from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, select, value_and_grad, vjp
 from .walk import ChangedError, GraphFreedError
+
+keep_pages()
 
 __version__ = "0.1.0"
 __all__ = [
