@@ -146,8 +146,50 @@ def test_higher_order_and_retained_graphs():
             g.backward([1.0])
 
 
+@pytest.mark.parametrize("how", ["no_grad", "no gradient needed", "detached", "module"])
+def test_operations_that_are_not_recorded_are_watched_too(how):
+    x = leaf(0.0, 1.0)
+    if how == "module":
+        model = nn.Sequential(nn.Linear(2, 2, rng=0))
+        model[0].weight.data[0, 0] = np.inf
+        model[0].weight.data[0, 1] = -np.inf
+    with detect_anomaly(), pytest.raises(AnomalyError) as e:
+        if how == "no_grad":
+            with tg.no_grad():
+                np.tanh(np.log(x) * 2.0)
+        elif how == "no gradient needed":
+            np.tanh(np.log(tg.Tensor([0.0, 1.0])) * 2.0)
+        elif how == "detached":
+            np.log(x.detach())
+        else:
+            with tg.no_grad():
+                model(np.array([[1.0, 1.0]], np.float32))
+    text = str(e.value)
+    if how == "module":
+        assert "gave nan at element (0, 0)" in text
+        return
+    assert "log at " in text
+    assert "test_anomaly.py:" in text
+    assert "gave -inf at element (0,) of its result from input 0 = 0.0; usual cure: keep the argument positive" in text
+    assert e.value.node.op.name == "log"
+
+
+def test_not_recorded_nan_from_outside_and_masks():
+    with detect_anomaly(), tg.no_grad():
+        with pytest.raises(AnomalyError, match=r"nan came in from outside: input 0 of sin at .*\(a leaf\)"):
+            np.sin(tg.Tensor([np.nan]))
+        assert np.isneginf((tg.Tensor([1.0, -np.inf]) * 2.0).data[1])
+        assert np.where(np.isnan(tg.Tensor([np.nan, 1.0])), 0.0, 1.0).sum() == 1.0
+        assert np.nan_to_num(tg.Tensor([np.nan])).data[0] == 0.0
+        tg.Tensor([np.nan])  # no operation
+        assert (tg.Tensor([1, 0]) + 1).data[0] == 2
+
+
 def test_off_means_off():
     assert record._recorded.__module__ == "tinygrad_nn.record"
+    with detect_anomaly():
+        assert record.constant.__module__ == "tinygrad_nn.check.anomaly"
+    assert record.constant.__module__ == "tinygrad_nn.record"
     with detect_anomaly():
         with detect_anomaly():
             assert record._recorded.__module__ == "tinygrad_nn.check.anomaly"

@@ -1,12 +1,13 @@
 """detect_anomaly: stop at the first NaN or infinity, at the operation that produced it.
 
-While the mode is off nothing is slower: the two functions that it watches, recording a node and the reverse walk, are
-exchanged when a block begins and put back when it ends.
+While the mode is off nothing is slower: the functions that it watches (recording a node, making a result that is not
+recorded, the reverse walk) are exchanged when a block begins and put back when it ends.
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -25,6 +26,7 @@ _active: ContextVar[int] = ContextVar("tinygrad_nn.check.anomaly", default=0)
 _lock = threading.Lock()
 _blocks = 0
 _recorded = record._recorded
+_constant = record.constant
 _reverse = walk.reverse
 
 
@@ -38,8 +40,9 @@ class detect_anomaly:
     """Raise AnomalyError where the first NaN or infinity appears, forward or backward, in a ``with`` block.
 
     The error names the operation that produced it (not those that passed it on), the element, the values that went in,
-    the line in the program and the usual cure. Recorded operations are watched; an infinity that somebody put in (a
-    mask of -inf) may pass. NumPy's warnings are silent inside. Works as a decorator too.
+    the line in the program and the usual cure. Every operation on a Tensor is watched, recorded or not (``no_grad``,
+    tensors that need no gradient); NumPy on plain arrays is not. An infinity that somebody put in (a mask of -inf) may
+    pass. NumPy's warnings are silent inside. Works as a decorator too.
 
     >>> import tinygrad_nn as tg
     >>> x = tg.Tensor([1.0, 0.0], requires_grad=True)
@@ -58,6 +61,7 @@ class detect_anomaly:
         with _lock:
             _blocks += 1
             record._recorded = _watched_recorded
+            record.constant = _watched_constant
             walk.reverse = _watched_reverse
         _active.set(_active.get() + 1)
         # NumPy's own warnings would come first, or twice.
@@ -74,6 +78,7 @@ class detect_anomaly:
             _blocks -= 1
             if not _blocks:
                 record._recorded = _recorded
+                record.constant = _constant
                 walk.reverse = _reverse
 
     def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,6 +96,18 @@ def _watched_recorded(
     t = _recorded(y, op, inputs, saved, params, where)
     if _active.get() > 0 and y.dtype.kind == "f" and not np.isfinite(y).all():
         _judge_forward(t)
+    return t
+
+
+def _watched_constant(value: Any, exposed: bool = False) -> Any:
+    t = _constant(value, exposed)
+    if _active.get() > 0 and value.dtype.kind == "f" and not np.isfinite(value).all():
+        # Called by apply with a result and nothing else: what it was computed from is among apply's variables.
+        frame = sys._getframe(1)
+        if frame.f_code is record.apply.__code__:
+            of = frame.f_locals
+            saved = (value, *[np.asarray(v) for v in of["values"]])
+            _judge_forward(_recorded(value, of["op"], of["inputs"], saved, of["params"], record.caller()))
     return t
 
 
