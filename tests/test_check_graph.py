@@ -184,10 +184,35 @@ def test_results_that_are_not_finite_do_not_hide_the_rest():
         check_graph(y)
 
 
-def test_checkpoints_are_left_to_gradcheck():
+def test_checkpoints_are_opened():
     x = tg.Tensor([1.0, 2.0], requires_grad=True)
     report = check_graph(tg.checkpoint(lambda t: np.sin(t) * t)(x).sum())
-    assert "was not checked" in str(report)
+    assert [o.op.name for o in report.operations][:2] == ["sin", "multiply"]
+    assert "a checkpoint: its inside was run again, 2 operations, checked one by one" in str(report)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_fault_inside_a_checkpoint_is_named(deep):
+    bad = tg.op.elementwise(np.sin, lambda g, y, x: -g * np.cos(x), name="bad", register=False)
+    weight = tg.Tensor(X, requires_grad=True)
+    f = tg.checkpoint(lambda t: np.exp(bad(t * weight)))
+    y = (tg.checkpoint(lambda t: f(t) * 2.0) if deep else f)(tg.Tensor(X, requires_grad=True)).sum()
+    with pytest.raises(
+        GradientError, match=r"bad at .*test_check_graph.*return|bad at .*exp\(bad.*the wrong sign"
+    ) as e:
+        check_graph(y)
+    assert [o.op.name for o in e.value.report.faulty] == ["bad"]
+    with pytest.raises(GradientError, match="the operation at fault is bad"):
+        tg.gradcheck(lambda x: f(x).sum(), X)
+
+
+def test_a_checkpoint_that_cannot_be_run_again_is_named():
+    draw = np.random.default_rng(0)
+    y = tg.checkpoint(lambda t: t * draw.normal())(tg.Tensor(X, requires_grad=True))
+    with pytest.raises(
+        GradientError, match=r"its inside cannot be run again: RuntimeError: checkpoint: .*another value"
+    ):
+        check_graph(y)
 
 
 def test_wrong_forward_rules_are_named():

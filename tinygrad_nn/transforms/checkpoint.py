@@ -102,6 +102,8 @@ def _keep(run: Callable[[tuple[Tensor, ...]], Any], given: tuple[Tensor, ...], n
         return [np.zeros(t.shape, t.dtype) if found.get(t) is None else found[t] for t in targets]
 
     op = Op("general", lambda *xs: packed, (adjoint,), name=name, variadic=True, register=False)
+    # For what looks at single operations: the results of a second run on the arguments, with its graph.
+    op.inside = lambda: again(given)  # type: ignore[attr-defined]
     with enable_grad():
         whole = apply(op, inputs)
     results: list[Any] = []
