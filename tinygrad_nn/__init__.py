@@ -5,6 +5,7 @@ Unrelated to the project called tinygrad.
 
 from . import data, nn, op, optim, train
 from .check import AnomalyError, Explanation, GradientError, check_graph, detect_anomaly, gradcheck, why
+from .collector import collect_less_often
 from .compile import TraceError, compile, to_source
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
@@ -17,6 +18,7 @@ from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp
 from .walk import ChangedError, GraphFreedError
 
 keep_pages()
+collect_less_often()
 
 __version__ = "0.1.0"
 __all__ = [
