@@ -43,6 +43,8 @@ class OperationReport:
     details: list[str] = field(default_factory=list)
     """The numbers behind it."""
     notes: list[str] = field(default_factory=list)
+    within: Any = field(default=None, repr=False)
+    """The tensor of the checkpoint that it was inside of, where there is one."""
 
     @property
     def passed(self) -> bool:
@@ -160,7 +162,9 @@ def inspect(nodes: Iterable[Node], names: dict[int, str], rng: Any) -> Iterator[
             t = waiting.pop()
             inside = getattr(t.op, "inside", None)
             if inside is None or t in opened:
-                yield opened.pop(t) if t in opened else _operation(t, names, rng)
+                report = opened.pop(t) if t in opened else _operation(t, names, rng)
+                report.within = next(iter(opened), None)
+                yield report
                 continue
             opened[t], operations = _open(t, inside, names)
             waiting += [t, *operations]

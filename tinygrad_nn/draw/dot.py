@@ -8,6 +8,7 @@ from typing import Any
 import graphviz
 
 from .derivative import Backward, edge_words, needs_gradient
+from .faulty import faulty_look
 from .labels import field, label, tooltip
 from .legend import add_legend
 from .look import Look
@@ -154,7 +155,13 @@ def _node(dot: graphviz.Digraph, item: Item, view: View, words: Words, look: Loo
         extra["fillcolor"] = color
     if any(text.startswith("grad") for text in said.fields):
         kinds.add("grad")
-    dot.node(item.id, graphviz.nohtml(_record(said.ports, [said.head, *said.fields], look.rankdir)), **extra)
+    fields = [said.head, *said.fields]
+    wrong = [look.faulty[n] for n in [view.trace.records[m].number for m in item.members] if n in look.faulty]
+    if wrong:
+        kinds.add("faulty")
+        fields.append("wrong derivative")
+        extra.update(faulty_look(theme), tooltip=tooltip("; ".join(wrong)))
+    dot.node(item.id, graphviz.nohtml(_record(said.ports, fields, look.rankdir)), **extra)
     return kinds
 
 

@@ -14,6 +14,7 @@ from .derivative import differentiate
 from .dot import build
 from .explore import MAX_NODES as MAX_PAGE
 from .explore import page
+from .faulty import faults_of
 from .look import COLORS, DIRECTIONS, RANKDIRS, Look
 from .mermaid import to_mermaid
 from .names import find_names
@@ -139,6 +140,7 @@ def draw(
     max_nodes: int = MAX_NODES,
     color: str = "kind",
     show: Collection[str] = (),
+    faulty: Any = None,
     theme: str = "light",
     rankdir: str = "TB",
     title: str = "",
@@ -156,6 +158,7 @@ def draw(
     (None: only above ``max_nodes``). What is still above ``max_nodes`` is cut to the first and the last steps, and the
     picture says what is left out. ``color`` is "kind", "gradient" (its root mean square), "time" (each operation is run
     again to measure it) or "bytes" (saved for the backward pass); ``show`` adds rows: "saved", "views", "where".
+    ``faulty`` paints operations red: the report of ``check_graph``, the GradientError that it raised, or tensors.
     ``theme`` is "light" or "dark", ``rankdir`` the direction of the flow (TB, LR, BT, RL), ``backend`` the renderer
     ("dot" or "pygraphviz", None for the first at hand) with ``timeout`` in seconds.
 
@@ -185,6 +188,7 @@ def draw(
         raise ValueError(f"draw: unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}, or None for any")
     look = Look(theme_of(theme), direction, rankdir, title, color, extra)
     trace = take(roots, find_names(1, names))
+    look.faulty = faults_of(faulty, {r.number for r in trace.records})
     view = choose(trace, max_nodes, depth, fold)
     back = differentiate(trace) if direction != "forward" or color == "gradient" else None
     words = Words(view, back if direction != "forward" else None, extra)

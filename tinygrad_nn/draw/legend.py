@@ -8,6 +8,7 @@ from typing import Any
 
 import graphviz
 
+from .faulty import faulty_look
 from .labels import label
 from .look import Look
 
@@ -19,6 +20,7 @@ _WORDS = {
     "folded": "folded module",
     "ghost": "copy of leaf #",
     "gap": "left out",
+    "faulty": "wrong derivative\n(check_graph)",
 }
 _LINES = {
     "grad": "grad: derivative of the result in this value",
@@ -42,6 +44,7 @@ def add_legend(dot: graphviz.Digraph, kinds: Collection[str], look: Look) -> Non
         "folded": {"shape": "box", "style": "rounded,filled", "fillcolor": theme.module, "penwidth": "1.5"},
         "ghost": {"shape": "ellipse", "style": "dashed,filled", "fillcolor": theme.parameter},
         "gap": {"shape": "note", "style": "dashed,filled", "fillcolor": theme.gap},
+        "faulty": {"shape": "box", **faulty_look(theme)},
     }
     lines = [text for kind, text in _LINES.items() if kind in kinds]
     if look.scale is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from .scale import Scale
 from .style import Theme
@@ -24,3 +24,5 @@ class Look:
     color: str = "kind"
     show: Collection[str] = ()
     scale: Scale | None = None
+    faulty: Mapping[int, str] = field(default_factory=dict)
+    """What is wrong with an operation, by the number of its node."""

@@ -21,6 +21,7 @@ class Theme:
     backward: str
     pale: str
     strong: str
+    faulty: str
     font: str = "Helvetica,Arial,DejaVu Sans,sans-serif"
 
     def fill(self, kind: str) -> str:
@@ -42,6 +43,7 @@ THEMES = {
         backward="#b3261e",
         pale="#fff8ea",
         strong="#f5a35c",
+        faulty="#f8b4ae",
     ),
     "dark": Theme(
         background="#16181d",
@@ -56,6 +58,7 @@ THEMES = {
         backward="#ff8a80",
         pale="#2a2418",
         strong="#9a5410",
+        faulty="#7a1a14",
     ),
 }
 
