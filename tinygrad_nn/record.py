@@ -190,7 +190,7 @@ OPERANDS = (Node, float, int, ndarray, np.generic, list, tuple)
 def _own(v: Any) -> Any:
     """Give a parameter as the graph keeps it: arrays in it are copied."""
     if type(v) is ndarray:
-        return v.copy()
+        return v.copy("K")
     return tuple([_own(i) for i in v]) if type(v) is tuple else v
 
 

@@ -66,7 +66,7 @@ class Node:
         """Give the array for a graph to keep: a copy if somebody outside may still write to it."""
         a = self._data
         if type(a) is ndarray and (a.base is not None or getrefcount(a) > SOLE):
-            return a.copy()
+            return a.copy("K")
         self._exposed = False
         return a
 
@@ -166,7 +166,8 @@ SOLE = _calibrate()
 def accumulate(box: dict[Any, Any], key: Any, g: Any) -> None:
     """Add an array g to box[key], in place where nothing else can see the array there."""
     a = box[key]
-    if type(a) is ndarray and a.base is None and getrefcount(a) == SOLE:
+    # In C order only: elsewhere the sum of two arrays may lie otherwise than the first of them.
+    if type(a) is ndarray and a.base is None and getrefcount(a) == SOLE and a.flags.c_contiguous:
         a += g
     else:
         box[key] = a + g
