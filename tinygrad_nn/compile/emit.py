@@ -375,7 +375,7 @@ _ALONE = _calibrate()
 
 def quick(v: Value) -> Any:
     """Give a call's arguments with Python's numbers as 0-d arrays, which NumPy takes faster, where that is the same."""
-    if not isinstance(v.fn, np.ufunc) or len(v.args) != 2:
+    if v.fn not in _ARITHMETIC or len(v.args) != 2:
         return v.args
     for x, y in (v.args, v.args[::-1]):
         if isinstance(x, Value) and x.shape and x.dtype.kind == "f" and type(y) in (int, float) and abs(y) <= 1 << 10:
@@ -385,6 +385,13 @@ def quick(v: Value) -> Any:
 
 
 _numbers: dict[Any, Any] = {}
+#: Functions that take a Python number as one of the array's own dtype.
+_ARITHMETIC = frozenset(
+    [
+        *(np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.power),
+        *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal),
+    ]
+)
 
 
 def reads_of(program: Program, more: Sequence[Value] = ()) -> list[Value]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,8 @@ class Writer:
             else:
                 left, right = binds, binds + 1
             return f"{fenced(self.argument(args[0]), left)} {sign} {fenced(self.argument(args[1]), right)}", binds
+        if fn is operator.pow:
+            return f"{fenced(self.argument(args[0]), ATOM)} ** {fenced(self.argument(args[1]), SIGN)}", POWER
         if fn is np.negative and not v.params:
             return f"-{fenced(self.argument(args[0]), SIGN)}", SIGN
         if v.op is not None and v.op.name == "getitem":

@@ -68,6 +68,8 @@ class Tracer(Leaves):
         #: Random generators that were drawn from, as they were before.
         self.generators: dict[Any, Any] = {}
         self.first_order = False
+        #: Whether what runs now would run on plain arrays in eager code: rules, and what operations are made of.
+        self.numeric = False
         #: Whether the function differentiates inside.
         self.lifts = False
         self.outside = np.geterr()
@@ -91,7 +93,7 @@ class Tracer(Leaves):
         except TraceError:
             raise
         except Exception as e:
-            raise _explained(e, op, values, live) from None
+            raise (e if self.numeric else _explained(e, op, values, live)) from None
         inputs = tuple([x if isinstance(x, Node) else v for x, v in zip(inputs, values, strict=True)])
         residual = None
         if op.residual:
@@ -147,6 +149,7 @@ class Tracer(Leaves):
                 stand_ins.append(x)
         before = len(self.effects)
         self.expanding.add(op)
+        numeric, self.numeric = self.numeric, True
         try:
             with no_grad():
                 inner = op.fn(*stand_ins, **params)
@@ -154,6 +157,7 @@ class Tracer(Leaves):
             return None
         finally:
             self.expanding.discard(op)
+            self.numeric = numeric
         same = (
             isinstance(inner, Tensor)
             and len(self.effects) == before
@@ -184,6 +188,16 @@ class Tracer(Leaves):
         t = self._node(data, op, args, (data,), kwargs, False)
         t.__class__ = TracedArray
         return t
+
+    def numpy_call(self, f: Any, args: Any, kwargs: Any) -> Any:
+        """Record NumPy's own function on what are plain arrays in eager code; give NotImplemented for several results."""
+        y = f(*strip(args), **strip(kwargs))
+        if not isinstance(y, (ndarray, np.generic)):
+            return NotImplemented
+        op = self.plain_ops.get(f)
+        if op is None:
+            op = self.plain_ops[f] = Op("general", f, (None,), name=f.__name__, variadic=True, register=False)
+        return self._node(y, op, args, (y,), kwargs, False)
 
     # -- what would leave the trace -----------------------------------------------------------------------------------
 
@@ -269,12 +283,13 @@ class Tracer(Leaves):
         for t, g in cotangents.items():
             if not isinstance(g, Tensor):
                 cotangents[t] = constant(g)
-        before, self.first_order = self.first_order, True
+        before = self.first_order, self.numeric
+        self.first_order = self.numeric = True
         try:
             with no_grad():
                 walk.reverse(nodes, cotangents, record=True, retain=True, live=live, wanted=wanted, visit=self._visit)
         finally:
-            self.first_order = before
+            self.first_order, self.numeric = before
         if not retain:
             self.freed.update(nodes)
         return cotangents
@@ -295,12 +310,13 @@ class Tracer(Leaves):
         for t, v in tangents.items():
             if not isinstance(v, Tensor):
                 tangents[t] = constant(v)
-        before, self.first_order = self.first_order, False
+        before = self.first_order, self.numeric
+        self.first_order, self.numeric = False, True
         try:
             with no_grad():
                 return walk.forward(nodes, tangents, derive, record=True)
         finally:
-            self.first_order = before
+            self.first_order, self.numeric = before
 
     def backward(self, y: Any, gradient: Any, retain: bool) -> None:
         """Record ``y.backward()``: the leaves' gradients are tensors of the trace."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from ..mode import tracing
+from ..mode import is_grad_enabled, tracing
+from ..op import NUMPY
 from ..tensor import Tensor
 from ..walk import Node
 
@@ -41,6 +43,43 @@ class TracedTensor(Tensor):
     @_data.setter
     def _data(self, value: Any) -> None:
         _DATA.__set__(self, value)
+
+    # Where a rule runs that eager code would run on plain arrays, NumPy's own function is what computes.
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs and _on_arrays(ufunc):
+            return tracing().numpy_call(ufunc, inputs, {})
+        return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if _on_arrays(func):
+            found = tracing().numpy_call(func, args, kwargs)
+            if found is not NotImplemented:
+                return found
+        return super().__array_function__(func, types, args, kwargs)
+
+    def __pow__(self, b: Any) -> Any:
+        # NumPy's numbers have a power of their own, which differs from that of arrays in the last place.
+        if _numeric() and (not self.shape or type(b) not in (int, float)):
+            return tracing().numpy_call(operator.pow, (self, b), {})
+        return super().__pow__(b)
+
+    def __rpow__(self, a: Any) -> Any:
+        return tracing().numpy_call(operator.pow, (a, self), {}) if _numeric() else super().__rpow__(a)
+
+
+def _numeric() -> bool:
+    """Tell whether what runs would run on plain arrays in eager code."""
+    tracer = tracing()
+    return tracer is not None and tracer.numeric and not is_grad_enabled()
+
+
+def _on_arrays(f: Any) -> bool:
+    """Tell whether NumPy's function itself computes here, and not the operation that has its derivative."""
+    if not _numeric():
+        return False
+    op = NUMPY.get(f)
+    return op is not None and (op.family == "composite" or op.fn is not f)
 
 
 def _plain_operator(f: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
