@@ -5,7 +5,7 @@ COUNT := 300
 SEED := 0
 PART := 1/1
 
-.PHONY: help setup test slow oracles opinfo mutations reference lint format types ci clean
+.PHONY: help setup test slow oracles opinfo mutations reference docs lint format types ci clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ mutations: setup  ## plant faults in every rule and count those that gradcheck c
 
 reference: setup  ## write docs/reference/ops.md anew from the registry
 	$(BIN)/python docs/make_reference.py
+
+docs: setup  ## build the documentation into docs/_build/html: every code cell is run, and a warning is an error
+	$(BIN)/pip install -q -e ".[docs]"
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 lint: setup  ## check style, likely bugs and the format
 	$(BIN)/ruff check

@@ -1,0 +1,26 @@
+"""How Sphinx builds these pages: every code cell is run, and every warning is an error (see ``make docs``)."""
+
+import tinygrad_nn
+
+project = "tinygrad_nn"
+author = copyright = "tinygrad_nn contributors"
+release = version = tinygrad_nn.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+source_suffix = {".md": "myst-nb"}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "tinygrad_nn"
+html_show_sourcelink = False
+html_theme_options = {"show_prev_next": True, "navigation_depth": 2, "secondary_sidebar_items": ["page-toc"]}
+
+myst_enable_extensions = ["attrs_block", "colon_fence"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
