@@ -1,122 +1,164 @@
-"""Run the benchmarks: ``python -m benchmarks [--engines ...] [--workloads ...] [--cores 1]``.
-
-Every engine works in a process of its own. The processes take turns (one round each, then the next round), so that a
-drift of the machine's speed hits all alike; figures are medians over the rounds, and ratios to hand-written NumPy of
-the same run. Before timing, every engine's numbers are compared with NumPy's.
-"""
+"""Time the same workloads in every installed engine, beside hand-written NumPy."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
-import platform
-import statistics
-import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
-from .workloads import WORKLOADS
+from . import report
+from .engines import BASE, ENGINES, why_not
+from .measure import Row, measure
+from .workloads import WORKLOADS, chosen
 
-ENGINES = ("numpy", "tinygrad_nn", "torch", "jax", "autograd", "mygrad")
+EPILOG = """Each engine works in a process of its own. The processes take turns, one round each, so that a drift of the
+machine's speed hits all alike. A figure is the median over the rounds; in brackets is its ratio to hand-written NumPy
+of the same run. Before timing, every engine's numbers are compared with NumPy's: an engine that computes something else
+is not timed, and the exit code is 1."""
 
-
-class Worker:
-    """One engine's process: answers each line of input with a line of JSON."""
-
-    def __init__(self, engine: str, cores: int) -> None:
-        self.engine = engine
-        threads = {k: str(cores) for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", engine, str(cores)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | threads,
-            cwd=Path(__file__).resolve().parents[1],
-        )
-
-    def ask(self, **question: object) -> dict[str, object]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.engine}: the benchmark process ended during {question}")
-        return json.loads(line)
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+SECONDS, QUICK_SECONDS = 0.03, 0.005
+ROUNDS, QUICK_ROUNDS = 15, 3
 
 
-def measure(name: str, workers: list[Worker], rounds: int) -> dict[str, float | None]:
-    """Give each engine's median seconds for a workload; None where the engine does not have it."""
-    able, reference = [], None
-    medians: dict[str, float | None] = {}
-    for w in workers:
-        answer = w.ask(do="prepare", workload=name)
-        if answer.get("missing"):
-            medians[w.engine] = None
-            continue
-        value = float(answer["check"])  # type: ignore[arg-type]
-        reference = value if reference is None else reference
-        if abs(value - reference) > 1e-3 * max(1.0, abs(reference)):
-            raise RuntimeError(f"{name}: {w.engine} computes {value}, NumPy {reference}")
-        able.append(w)
-    times: dict[str, list[float]] = {w.engine: [] for w in able}
-    for _ in range(rounds):
-        for w in able:
-            times[w.engine].append(float(w.ask(do="time")["seconds"]))  # type: ignore[arg-type]
-    return medians | {k: statistics.median(v) for k, v in times.items()}
+def parser() -> argparse.ArgumentParser:
+    """Give the parser of the options."""
+    p = argparse.ArgumentParser(
+        prog=os.environ.get("BENCHMARKS_PROG", "python -m benchmarks"),
+        description=__doc__,
+        epilog=EPILOG,
+        allow_abbrev=False,
+    )
+    add = p.add_argument
+    add("--engines", nargs="+", metavar="ENGINE", help=f"of {', '.join(ENGINES)} (default: all that are installed)")
+    add("--workloads", nargs="+", metavar="W", default=[], help="such as W1 W4-1e6 batch (default: all); see --list")
+    add(
+        "--cores", nargs="+", type=int, metavar="N", help="cores and threads of each process; several give a table each"
+    )
+    add("--rounds", type=int, help=f"rounds of each workload (default: {ROUNDS})")
+    add("--quick", action="store_true", help="short rounds, few of them, and only the small workloads")
+    add("--json", type=Path, metavar="PATH", help="write all figures to this file")
+    add("--plot", type=Path, metavar="PATH", help="draw them into this picture (.png, .svg, .pdf)")
+    add("--page", type=Path, metavar="PATH", help="write the tables into this page, between its two markers")
+    add("--profile", metavar="W", help="say instead where the time of one eager step of a workload goes")
+    add("--list", action="store_true", help="list the workloads and the engines")
+    return p
 
 
-def row(name: str, medians: dict[str, float | None], engines: list[str]) -> str:
-    scale, unit = WORKLOADS[name].unit
-    base = medians.get("numpy")
-    cells = []
-    for e in engines:
-        m = medians.get(e)
-        if m is None:
-            cells.append("n/a")
-        elif base and e != "numpy":
-            cells.append(f"{m * scale:.4g} ({m / base:.2f}x)")
-        else:
-            cells.append(f"{m * scale:.4g}")
-    return f"| {name} ({unit}) | " + " | ".join(cells) + " |"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, help="default: all that are installed")
-    parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="threads for BLAS and the engines")
-    parser.add_argument("--json", type=Path, help="write the medians here too")
-    args = parser.parse_args()
-    engines = args.engines or [e for e in ENGINES if importlib.util.find_spec(e) is not None]
-    if args.cores == 1 and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    print(f"{date.today()}, {platform.processor() or platform.machine()}, Python {platform.python_version()}, ", end="")
-    print(f"{args.cores} core(s), medians of {args.rounds} rounds, (ratio to hand-written NumPy)\n")
-    print("| workload (unit) | " + " | ".join(engines) + " |")
-    print("|---" * (len(engines) + 1) + "|", flush=True)
-    workers = [Worker(e, args.cores) for e in engines]
-    results = {}
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and give its exit code: 0, 1 where an engine failed, 2 for bad input."""
+    p = parser()
+    options = p.parse_args(arguments)
     try:
-        for name in args.workloads:
-            results[name] = measure(name, workers, args.rounds)
-            print(row(name, results[name], engines), flush=True)
-    finally:
-        for w in workers:
-            w.close()
-    if args.json:
-        args.json.write_text(json.dumps({"cores": args.cores, "date": str(date.today()), "medians": results}, indent=1))
+        if options.list:
+            print(listing())
+            return 0
+        if options.profile:
+            from .profiling import profile
+
+            print(profile(_one(options.profile)))
+            return 0
+        return run(options)
+    except (ValueError, OSError, RuntimeError, ImportError) as problem:
+        print(f"{p.prog}: {' '.join(str(problem).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{p.prog}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _one(name: str) -> str:
+    found = chosen([name])
+    if len(found) > 1:
+        raise ValueError(f"--profile: {name} stands for {', '.join(found)}; take one")
+    return found[0]
+
+
+def listing() -> str:
+    """List workloads and engines."""
+    wide = max(map(len, WORKLOADS))
+    lines = [f"{k:{wide}}  {w.about}" for k, w in WORKLOADS.items()]
+    lines.append("")
+    for e, spec in ENGINES.items():
+        reason = why_not(e)
+        lines.append(f"{e:20}  {spec.about or 'eager'}{f' (left out: {reason})' if reason else ''}")
+    return "\n".join(lines)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print the tables as they come, and write what was asked for."""
+    names = chosen(options.workloads, options.quick)
+    engines, skipped = _engines(options.engines)
+    if options.quick and not options.engines and "torch.compile" in engines:
+        engines.remove("torch.compile")
+        skipped["torch.compile"] = "--quick does not wait for its compiler (name it with --engines)"
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    every_cores = list(dict.fromkeys(options.cores or [available]))
+    if wrong := [n for n in every_cores if not 1 <= n <= available]:
+        raise ValueError(f"--cores: {wrong[0]} is not between 1 and {available}, the cores that this process may use")
+    rounds = options.rounds if options.rounds is not None else QUICK_ROUNDS if options.quick else ROUNDS
+    if rounds < 1:
+        raise ValueError(f"--rounds: {rounds} must be at least 1")
+    _check_outputs(options)
+    settings = f"Medians of {rounds} rounds (fewer where a step is slow); ratios to hand-written NumPy in brackets."
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > 0.3:
+        settings += f" The machine was busy with something else when it began (load {load:.1f})."
+    print(f"{report.machine()}; {report.versions(engines)}. {settings}")
+    results: dict[int, report.Rows] = {}
+    for cores in every_cores:
+        rows = results[cores] = {}
+        table = ""
+        print(f"\n{report.heading(cores)}")
+        for name in names:
+            if WORKLOADS[name].table != table:
+                table = WORKLOADS[name].table
+                title = report.TABLES[table][0]
+                print((f"\n{title}:" if title else "") + f"\n{report.header(table, engines)}", flush=True)
+            rows[name] = measure(name, engines, cores, rounds, QUICK_SECONDS if options.quick else SECONDS)
+            print(report.line(name, rows[name], engines), flush=True)
+    every: dict[str, Row] = {k: r for rows in results.values() for k, r in rows.items()}
+    print()
+    for said in (*report.legend(every), *report.remarks(every, skipped)):
+        print(f"- {said}")
+    if options.json:
+        report.write(options.json, report.as_json(results, engines, skipped, settings))
+    if options.plot:
+        from .plot import plot
+
+        plot(results, engines, options.plot)
+    if options.page:
+        before, after = report.between(options.page)
+        report.write(options.page, f"{before}\n{report.markdown(results, engines, skipped, settings)}\n{after}")
+    return 1 if any(row.failed for rows in results.values() for row in rows.values()) else 0
+
+
+def _engines(asked: list[str] | None) -> tuple[list[str], dict[str, str]]:
+    """Give the engines to measure, NumPy first, and why others are left out."""
+    if unknown := [e for e in asked or [] if e not in ENGINES]:
+        raise ValueError(f"--engines: no engine {unknown[0]!r}; there are {', '.join(ENGINES)}")
+    wanted = list(dict.fromkeys([BASE, *(asked or ENGINES)]))
+    reasons = {e: why_not(e) for e in wanted}
+    return [e for e in wanted if reasons[e] is None], {e: r for e, r in reasons.items() if r is not None}
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Raise before anything is measured where a result could not be written."""
+    for name in ("json", "plot", "page"):
+        path = getattr(options, name)
+        if path is not None and not path.resolve().parent.is_dir():
+            raise ValueError(f"--{name}: there is no folder {path.resolve().parent}")
+        if path is not None and path.is_dir():
+            raise ValueError(f"--{name}: {path} is a folder; give a file")
+    if options.plot:
+        if importlib.util.find_spec("matplotlib") is None:
+            raise ValueError('--plot: needs matplotlib; pip install "tinygrad_nn[plots]"')
+        if options.plot.suffix not in (".png", ".svg", ".pdf"):
+            raise ValueError(f"--plot: {options.plot} must end with .png, .svg or .pdf")
+    if options.page:
+        report.between(options.page)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
