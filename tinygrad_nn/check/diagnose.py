@@ -60,9 +60,14 @@ def diagnose(level: Level, k: int) -> str:
     if fault:
         return fault
     c = Comparison(level, k)
+    strange = np.flatnonzero(~np.isfinite(c.got) & np.isfinite(c.room))
+    if strange.size:
+        i = int(strange[0])
+        where = "everywhere" if len(strange) == len(c.got) else f"in {len(strange)} of {len(c.got)} elements"
+        return f"it gives {c.got[i]} {where}, where the derivative is {c.right[i]:.6g}"
     if not np.any(c.known):
         return ""
-    explanations = (_factor, _few, _unsummed, _moved, _other_input, _missing_factor, _missing_term)
+    explanations = (_factor, _few, _unsummed, _moved, _partly, _other_input, _missing_factor, _missing_term)
     # Of one number there is little to tell: any two are proportional.
     for explain in explanations if c.got.size > 1 else (_unsummed, _factor, _one_number):
         text = explain(level, k, c)
@@ -156,6 +161,24 @@ def _few(level: Level, k: int, c: Comparison) -> str:
     where = level.leaves[k].index(int(c.chosen[i]))
     by = f"by a factor {_number(c.got[i] / c.right[i])}" if c.right[i] else f"it is {c.got[i]:.6g} instead of 0"
     return f"only {n} of {len(c.chosen)} elements {'is' if n == 1 else 'are'} wrong: {where} {by}"
+
+
+def _partly(level: Level, k: int, c: Comparison) -> str:
+    """A rule of several branches of which one is wrong."""
+    off = c.known & ~(np.abs(c.got - c.right) <= c.room + 1e-6 * np.abs(c.right) + 1e-12 * c.scale)
+    n = int(np.sum(off))
+    if n == int(np.sum(c.known)) or n < 2 or np.any(c.right[off] == 0.0):
+        return ""
+    ratios = c.got[off] / c.right[off]
+    f = float(np.median(ratios))
+    if np.any(np.abs(ratios - f) > 1e-6 * abs(f)):
+        return ""
+    text = f"{n} of {len(c.got)} elements have {'the wrong sign' if abs(f + 1.0) < 1e-6 else f'a factor {_number(f)}'}"
+    x = level.leaves[k].value.ravel()[c.chosen]
+    for words, mask in (("negative", x < 0), ("positive", x > 0)):
+        if np.array_equal(mask & c.known, off):
+            text += f", those where the input is {words}"
+    return f"{text}; the others are right"
 
 
 def _unsummed(level: Level, k: int, c: Comparison) -> str:

@@ -35,7 +35,9 @@ def compare_modes(level: Level) -> tuple[str, str]:
     if np.all(off <= limit * size + 10.0 * room):
         return f"forward mode agrees with reverse mode to {relative:.0e}", ""
     r = int(np.argmax(off - 10.0 * room))
+    ratios = forward.sum(axis=1) / back if np.all(back) else np.array([0.0, 1.0])
+    same = abs(ratios[0] - ratios[1]) <= 1e-9 * abs(ratios[0])
     return "", (
         f"forward and reverse mode differ: the derivative along a random direction is {forward[r].sum():.17g} "
-        f"by forward mode, {back[r]:.17g} by reverse mode"
+        f"by forward mode, {back[r]:.17g} by reverse mode" + (f" (a factor {ratios[0]:.6g})" if same else "")
     )

@@ -133,8 +133,12 @@ def _report(level: Level, order: int) -> GradcheckReport:
             _explain(level, failed, report)
         for compare in (compare_modes, compare_complex):
             note, fault = compare(level)
+            if not report.faults and (fault or "forward mode does not work" in note):
+                cause, _ = find_cause(level, 0, np.zeros(0))
+                if fault or cause:
+                    report.faults.append("; ".join([part for part in (fault or note, cause) if part]))
+                    continue
             report.notes += [note] if note else []
-            report.faults += [fault] if fault and not report.faults else []
     report.evaluations = level.evaluations
     return report
 

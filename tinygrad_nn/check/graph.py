@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,7 +144,8 @@ def check_graph(y: Any, *, raise_error: bool = True, rng: Any = 0) -> GraphRepor
         )
     report = GraphReport(list(inspect(reversed(nodes), variables(1), rng)))
     if raise_error and not report.passed:
-        first = report.faulty[0]
+        # What writes into its inputs spoils the results of others.
+        first = next((o for o in report.faulty if "writes into" in o.faults[0]), report.faulty[0])
         error = GradientError(f"check_graph: {first.title}: {first.faults[0]}\n{report}")
         error.report = report
         raise error
@@ -198,20 +199,32 @@ def _operation(t: Node, names: dict[int, str], rng: Any) -> OperationReport:
         )
         return report
     params = {k: v for k, v in t._params.items() if k != "residual"}
+    copies = [np.array(v) if isinstance(v, np.ndarray) else v for v in saved[1:]]
     try:
-        again = op.fn(*saved[1:], **params)
+        again = op.fn(*copies, **params)
     except Exception as e:
         report.faults.append(f"its function cannot be run again: {type(e).__name__}: {e}")
+        return report
+    changed = _changed(saved[1:], copies)
+    if changed is not None:
+        report.faults.append(f"its function writes into input {changed}: let it give a new array")
         return report
     if op.residual:
         again = again[0]
     if not np.array_equal(again, saved[0], equal_nan=True):
-        report.faults.append("its function gives another value when it is run again at the same inputs")
+        report.faults.append(
+            "its function gives another value when it is run again at the same inputs: it is random, or something "
+            "has written into its result or its inputs since"
+        )
         return report
     arguments, leaves = _stand_ins(t, names)
     level = Level(lambda: [apply(op, arguments, params)], leaves, rng, 0, DIRECTIONS)
     if level.broken is not None:
         report.faults.append(_failure(t, level.broken))
+        return report
+    writes = _writes(t)
+    if writes:
+        report.faults.append(writes)
         return report
     if not np.isfinite(level.y).all():
         report.notes.append("its result is not finite everywhere; compared where it is")
@@ -225,10 +238,44 @@ def _operation(t: Node, names: dict[int, str], rng: Any) -> OperationReport:
             report.details.append(f"{leaf.label}, {found.failures[0]}; {size}")
     note, fault = compare_modes(level)
     if fault and not report.faults:
-        report.faults.append(fault)
+        report.faults.append(
+            fault + (": the forward rule is wrong, differences agree with reverse mode" if leaves else "")
+        )
+    elif "does not work" in note and (op.jvp is not None or op.family != "general"):
+        report.faults.append(note.replace("forward mode does not work here", "its forward mode fails"))
     elif "does not work" in note:
         report.notes.append(note)
     return report
+
+
+def _changed(before: Sequence[Any], after: Sequence[Any]) -> int | None:
+    """Give the number of the first array that was written to."""
+    for i, (a, b) in enumerate(zip(before, after, strict=True)):
+        if isinstance(a, np.ndarray) and not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"):
+            return i
+    return None
+
+
+def _writes(t: Node) -> str:
+    """Say which rule writes into what it is given; nothing where none does."""
+    op: Any = t.op
+    saved: Any = t._saved
+    for i, rule in enumerate(op.rules):
+        if rule is None:
+            continue
+        g = np.linspace(0.5, 1.5, np.size(saved[0])).reshape(saved[0].shape).astype(saved[0].dtype)
+        given = [g, *saved]
+        copies = [np.array(v) if isinstance(v, np.ndarray) else v for v in given]
+        try:
+            rule(*copies, **t._params)
+        except Exception:
+            continue
+        at = _changed(given, copies)
+        if at is not None:
+            what = ("the cotangent g", "the result y")[at] if at < 2 else f"input {at - 2}"
+            which = "its rule" if op.variadic else f"the rule of input {i}"
+            return f"{which} writes into {what}: let it give a new array"
+    return ""
 
 
 def _failure(t: Node, error: Exception) -> str:
@@ -245,7 +292,9 @@ def _failure(t: Node, error: Exception) -> str:
             which = "its rule" if op.variadic else f"the rule of input {i}"
             return f"{which} fails: {type(e).__name__}: {e}"
         for k, gx in enumerate(found) if op.variadic else [(i, found)]:
-            shape, wanted = np.shape(gx), saved[1 + k].shape
+            if not hasattr(gx, "shape"):
+                return f"the rule of input {k} gives {type(gx).__name__} instead of an array"
+            shape, wanted = gx.shape, saved[1 + k].shape
             try:
                 fold(np.asarray(gx), wanted)
             except (ValueError, IndexError):
