@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.profile:
             from .profiling import profile
 
-            print(profile(_one(options.profile)))
+            for cores in _cores(options.cores):
+                print(profile(_one(options.profile), cores))
             return 0
         return run(options)
     except (ValueError, OSError, RuntimeError, ImportError) as problem:
@@ -93,10 +94,7 @@ def run(options: argparse.Namespace) -> int:
     if options.quick and not options.engines and "torch.compile" in engines:
         engines.remove("torch.compile")
         skipped["torch.compile"] = "--quick does not wait for its compiler (name it with --engines)"
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    every_cores = list(dict.fromkeys(options.cores or [available]))
-    if wrong := [n for n in every_cores if not 1 <= n <= available]:
-        raise ValueError(f"--cores: {wrong[0]} is not between 1 and {available}, the cores that this process may use")
+    every_cores = _cores(options.cores)
     rounds = options.rounds if options.rounds is not None else QUICK_ROUNDS if options.quick else ROUNDS
     if rounds < 1:
         raise ValueError(f"--rounds: {rounds} must be at least 1")
@@ -141,6 +139,14 @@ def _engines(asked: list[str] | None) -> tuple[list[str], dict[str, str]]:
     wanted = list(dict.fromkeys([BASE, *(asked or ENGINES)]))
     reasons = {e: why_not(e) for e in wanted}
     return [e for e in wanted if reasons[e] is None], {e: r for e, r in reasons.items() if r is not None}
+
+
+def _cores(asked: list[int] | None) -> list[int]:
+    """Give the numbers of cores to measure with, all that there are if none was asked for."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if wrong := [n for n in asked or [] if not 1 <= n <= available]:
+        raise ValueError(f"--cores: {wrong[0]} is not between 1 and {available}, the cores that this process may use")
+    return list(dict.fromkeys(asked or [available]))
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
