@@ -205,7 +205,7 @@ def _by_value(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, 
         if not isinstance(x, Node):
             v = values[i]
             if type(v) is ndarray and keeps[1 + i * each]:
-                v = values[i] = v.copy()
+                v = values[i] = v.copy("K")
             own[i] = v
     return tuple(own)
 

@@ -78,7 +78,7 @@ class Tensor(NumpyLike):
         if type(a) is not ndarray:
             a = self._data = np.array(a)
         elif not self._exposed and (self._saved is not None or a.base is not None or getrefcount(a) > SOLE):
-            a = self._data = a.copy()
+            a = self._data = a.copy("K")
         return a
 
     @property
