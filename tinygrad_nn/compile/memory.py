@@ -20,7 +20,7 @@ FRESH = frozenset(
     [
         *(np.dot, np.tensordot, np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.where, np.concatenate),
         *(np.stack, np.outer, np.inner, np.cumsum, np.argmax, np.argmin, np.argsort, np.any, np.all),
-        *(np.array, np.copy, np.count_nonzero, np.einsum),
+        *(np.array, np.copy, np.count_nonzero, np.einsum, np.full),
     ]
 )
 

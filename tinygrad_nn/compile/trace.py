@@ -282,7 +282,7 @@ class Tracer(Leaves):
                 )
         for t, g in cotangents.items():
             if not isinstance(g, Tensor):
-                cotangents[t] = constant(g)
+                cotangents[t] = _array(g)
         before = self.first_order, self.numeric
         self.first_order = self.numeric = True
         try:
@@ -309,7 +309,7 @@ class Tracer(Leaves):
         """Walk forward with everything recorded."""
         for t, v in tangents.items():
             if not isinstance(v, Tensor):
-                tangents[t] = constant(v)
+                tangents[t] = _array(v)
         before = self.first_order, self.numeric
         self.first_order, self.numeric = False, True
         try:
@@ -324,7 +324,7 @@ class Tracer(Leaves):
             g: Any = gradient.detach()
             g = g if g.dtype == y.dtype else g.astype(y.dtype)
         else:
-            g = constant(seed(y, gradient, "backward"))
+            g = _array(seed(y, gradient, "backward"))
             if type(gradient) is ndarray and gradient.dtype == y.dtype:
                 self.alias[g] = gradient
         found = self.reverse(walk.graph((y,), self.start), {y: g}, retain, None, ())
@@ -372,6 +372,13 @@ class Tracer(Leaves):
         with trace(None):
             leaf._own()[...] = value._data
         return leaf
+
+
+def _array(a: Any) -> Any:
+    """Give what stands for an array that is made in a trace."""
+    t = constant(a)
+    t.__class__ = TracedArray
+    return t
 
 
 _SAME = Op("elementwise", np.positive, (lambda g, y, x: g,), name="same", register=False)

@@ -58,6 +58,10 @@ class TracedTensor(Tensor):
                 return found
         return super().__array_function__(func, types, args, kwargs)
 
+    def _filled(self, shape: tuple[int, ...]) -> Any:
+        """Give a filled array of a larger shape, as rules make it of small arrays."""
+        return tracing().numpy_call(np.full, (shape, self), {}) if _numeric() else np.broadcast_to(self, shape)
+
     def __pow__(self, b: Any) -> Any:
         # NumPy's numbers have a power of their own, which differs from that of arrays in the last place.
         if _numeric() and (not self.shape or type(b) not in (int, float)):

@@ -66,10 +66,14 @@ def keep(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool = False) -> 
 
 def stretch(g: Any, shape: tuple[int, ...]) -> Any:
     """Give np.broadcast_to(g, shape); of a small array a filled copy, which is made in a third of the time."""
-    if isinstance(g, np.ndarray | np.generic) and math.prod(shape) <= SMALL:
-        out = np.empty(shape, g.dtype)
-        out[...] = g
-        return out
+    if math.prod(shape) <= SMALL:
+        if isinstance(g, np.ndarray | np.generic):
+            out = np.empty(shape, g.dtype)
+            out[...] = g
+            return out
+        filled = getattr(type(g), "_filled", None)
+        if filled is not None:  # in a trace
+            return filled(g, shape)
     return np.broadcast_to(g, shape)
 
 

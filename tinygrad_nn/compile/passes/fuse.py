@@ -19,8 +19,11 @@ def _scalar(x: Any) -> bool:
 
 def _through(x: Any) -> Any:
     """Give the number that an operand is a broadcast copy of, or the operand itself."""
-    while isinstance(x, Value) and x.kind == "call" and x.fn is np.broadcast_to and not x.args[0].shape:
-        x = x.args[0]
+    while isinstance(x, Value) and x.kind == "call" and x.fn in (np.broadcast_to, np.full):
+        inner = x.args[-1]
+        if not isinstance(inner, Value) or inner.shape:
+            break
+        x = inner
     return x
 
 
