@@ -24,6 +24,8 @@ from .report import Finding, GradcheckReport, GradientError
 
 #: Elements compared one by one, for each input; a larger input has this many of its elements compared.
 SAMPLES = 64
+#: The same for a cotangent, in which a gradient is linear, so that directions tell nearly all.
+COTANGENTS = 8
 
 
 def gradcheck(
@@ -97,7 +99,9 @@ def _values(result: Any) -> list[Any]:
 def _derivative(run: Run, leaves: list[Leaf], rng: Any) -> tuple[Run, list[Leaf]]:
     """Give the function that computes the gradient, with its cotangents as further inputs."""
     seeds = [
-        Leaf(Tensor(signed(rng, np.shape(y)), requires_grad=True), f"cotangent {i}", np.dtype(float), own=True)
+        Leaf(
+            Tensor(signed(rng, np.shape(y)), requires_grad=True), f"cotangent {i}", np.dtype(float), True, COTANGENTS
+        )
         for i, y in enumerate(run())
     ]
 

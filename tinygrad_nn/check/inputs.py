@@ -17,11 +17,13 @@ from .differences import Array
 class Leaf:
     """One float input: the tensor that the function gets, its own dtype and its value in float64."""
 
-    def __init__(self, tensor: Tensor, label: str, dtype: Any, own: bool) -> None:
+    def __init__(self, tensor: Tensor, label: str, dtype: Any, own: bool, most: int | None = None) -> None:
         self.tensor = tensor
         self.label = label
         self.dtype = dtype
         self.own = own
+        self.most = most
+        """So many of its elements are compared one by one, if that is fewer than of others."""
         self.value = np.array(tensor._data, dtype=np.float64)
 
     @property

@@ -22,6 +22,8 @@ DIRECTIONS = 4
 ENOUGH = 5
 #: So many single results are looked at where something is not smooth or not right.
 SINGLED = 8
+#: For the elements of one input the function is run so many times; then the rest is compared along directions only.
+RUNS = 6000
 #: What a function may raise at a point that it is not defined at.
 REFUSALS = (ArithmeticError, ValueError, IndexError)
 
@@ -146,7 +148,15 @@ class Level:
         smooth = np.array(np.isfinite(leaf.value), dtype=np.float64)
         if not smooth.all():
             report.notes.append(f"{int(np.sum(smooth == 0))} of its elements are not finite: they were not moved")
-        for i in self._chosen(leaf, claims):
+        before = self.evaluations
+        chosen = self._chosen(leaf, claims)
+        for i in chosen:
+            if self.evaluations - before > RUNS:
+                report.notes.append(
+                    f"{report.elements} of {len(chosen)} elements took {RUNS} runs of the function: the rest was "
+                    f"compared along directions only"
+                )
+                break
             size = abs(float(leaf.value.flat[i]))
             verdict, output, first = self._compare(k, unit(leaf, i), claims[:, i], size, first)
             report.findings.append(Finding(f"element {leaf.index(i)}", leaf.index(i), verdict, output))
@@ -161,14 +171,14 @@ class Level:
     def _along_directions(self, k: int, report: InputReport, claims: Array, smooth: Array) -> None:
         leaf = self.leaves[k]
         smooth = smooth * np.isfinite(claims).all(axis=0).reshape(smooth.shape)
-        wanted = self.directions or (DIRECTIONS if leaf.size > self.samples else 1)
+        wanted = self.directions or (DIRECTIONS if leaf.size > max(report.elements, 1) else 1)
         for n in range(wanted):
             v = self._direction(leaf, relative=n % 2 == 0) * smooth
             if not v.any():
                 break
             verdict, output, _ = self._compare(k, v, along(claims, v), 1.0, None)
             report.directions += 1
-            if verdict.status == DIFFERS and not report.failures and leaf.size > self.samples:
+            if verdict.status == DIFFERS and not report.failures and leaf.size > report.elements:
                 found = self._hunt(k, v, claims)
                 if found is not None:
                     report.findings.append(found)
@@ -198,17 +208,18 @@ class Level:
 
     def _chosen(self, leaf: Leaf, claims: Array) -> list[int]:
         n = leaf.size
+        samples = self.samples if leaf.most is None else min(self.samples, leaf.most)
         finite = np.isfinite(leaf.value).ravel()
-        if n <= max(self.samples, 1):
+        if n <= max(samples, 1):
             return [int(i) for i in np.flatnonzero(finite)]
         if self.samples == 0:
             # What is not finite has no place in a direction.
             strange: Any = np.flatnonzero(~np.isfinite(claims).all(axis=0)) if np.isfinite(self.y).all() else []
             return [int(i) for i in strange[:3] if finite[i]]
         size = np.abs(np.where(np.isfinite(claims[0]), claims[0], np.inf))
-        some = self.rng.choice(n, self.samples, replace=False)
+        some = self.rng.choice(n, samples, replace=False)
         extremes = [int(np.argmax(size)), int(np.argmin(size)), int(np.argmin(np.where(size > 0, size, np.inf)))]
-        return sorted([i for i in {*extremes, *[int(i) for i in some[: max(self.samples - 3, 1)]]} if finite[i]])
+        return sorted([i for i in {*extremes, *[int(i) for i in some[: max(samples - 3, 1)]]} if finite[i]])
 
     def _direction(self, leaf: Leaf, relative: bool) -> Array:
         """Draw a direction of powers of two, either sign, in proportion to the elements or the same for all."""
