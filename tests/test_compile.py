@@ -685,3 +685,31 @@ def test_gradients_of_arguments_reach_the_arguments():
         assert y.grad.tolist() == [6.0, 24.0]
     with pytest.raises(TraceError, match="graph of its own"):
         step(x * 2.0, y)
+
+
+def test_a_compiled_function_may_have_the_name_of_a_method_that_it_calls():
+    space = {"tg": tg, "np": np}
+    model = space["model"] = tg.nn.Linear(3, 2, rng=0)
+    space["optimizer"] = tg.optim.SGD(model.parameters(), lr=0.1)
+    exec(
+        "@tg.compile\n"
+        "def step(x):\n"
+        "    loss = (model(x) ** 2).mean()\n"
+        "    optimizer.zero_grad()\n"
+        "    loss.backward()\n"
+        "    optimizer.step()\n"
+        "    return loss\n",
+        space,
+    )
+    losses = [float(space["step"](np.ones((n, 3), np.float32))) for n in (4, 4, 5, 6, 5, 4)]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_a_compiled_function_inside_another_is_guarded():
+    scale = [2.0]
+    inner = tg.compile(lambda x: x * scale[0])
+    outer = tg.compile(lambda x: inner(x).sum())
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    assert float(outer(x)) == 6.0
+    scale[0] = 3.0
+    assert float(outer(x)) == 9.0

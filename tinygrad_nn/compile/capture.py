@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import types
 from collections.abc import Iterator
@@ -44,11 +45,11 @@ def _content(cell: Any) -> Any:
 
 
 def global_names(code: Any) -> Iterator[str]:
-    """Give the names of globals (and attributes) that a function's code and the code inside it use."""
+    """Give the names of globals that a function's code and the code inside it use."""
     stack = [code]
     while stack:
         c = stack.pop()
-        yield from c.co_names
+        yield from [i.argval for i in dis.get_instructions(c) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
         stack += [k for k in c.co_consts if isinstance(k, types.CodeType)]
 
 

@@ -124,6 +124,9 @@ class Guards:
             self._add(f"len({name}) == {len(value)}")
             for k, v in list(value.items())[:1000]:
                 self._test(f"{name}[{self._name(k)}]", v)
+        elif type(value).__module__.startswith(__package__) and hasattr(value, "__wrapped__"):
+            # Another compiled function: what it closes over, not what it has recorded.
+            self._whole(value.__wrapped__)
         elif self._is_object(value):
             for k, v in list(_attributes(value).items()):
                 if k in _attributes(value).get("_buffers", getattr(type(value), "_buffers", ())):
@@ -137,6 +140,8 @@ class Guards:
     @staticmethod
     def _is_object(value: Any) -> bool:
         if isinstance(value, (type, types.ModuleType)) or "param_groups" in _attributes(value):
+            return False
+        if type(value).__module__.startswith(__package__):
             return False
         home = type(value).__module__.partition(".")[0]
         return bool(_attributes(value)) and home not in ("numpy", "builtins")
