@@ -29,7 +29,7 @@ def test_every_exercise_has_a_checked_answer(number):
     answers = [cell for cell in cells(number) if cell.hidden]
     assert exercises, "a chapter ends with exercises"
     assert len(answers) == len(exercises)
-    assert all(re.search(r"^assert ", cell.text, re.M) for cell in answers)
+    assert all(re.search(r"^\s*assert ", cell.text, re.M) for cell in answers)
 
 
 def test_chapters_are_numbered_and_listed():

@@ -63,4 +63,5 @@ def show(path: Path, pause: bool) -> None:
         print()
         value = run(part.text, names, f"{path.name}, cell {number}")
         if value is not None:
-            print(value if hasattr(value, "_repr_mimebundle_") else repr(value), end="\n\n")
+            pictured = hasattr(value, "_repr_mimebundle_") or hasattr(value, "_repr_html_")
+            print(str(value) if pictured else repr(value), end="\n\n")
