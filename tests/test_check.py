@@ -85,6 +85,24 @@ def test_inputs_in_containers_and_of_other_kinds():
     assert [i.label for i in report.inputs] == ["input 0[0]", "input 0[1]['b']", "input 1"]
 
 
+def test_whole_numbers_are_handed_over_and_complex_results_are_two():
+    def power(x, n, axis):
+        assert type(n) is int
+        return np.sum(x**n, axis=axis)
+
+    report = gradcheck(power, np.array([[1.0, -2.0]]), 3, -1)
+    assert [i.label for i in report.inputs] == ["input 0"]
+    assert gradcheck(np.fft.fft, np.array([1.0, 3.0, 2.0]), order=2).passed
+    with pytest.raises(TypeError, match=r"give one \(1.0, not 1: whole numbers have no derivative\)"):
+        gradcheck(np.sin, 1)
+
+
+def test_many_kinks_end_soon(rng):
+    report = gradcheck(lambda x: np.sum(np.abs(x) * np.arange(3000.0)), np.zeros(3000), samples=3000)
+    assert report.evaluations < 20_000
+    assert "elements took 6000 runs of the function: the rest was compared along directions only" in str(report)
+
+
 def test_nothing_to_check_is_an_error():
     with pytest.raises(TypeError, match="none of the 1 inputs is a float array"):
         gradcheck(np.sin, np.array([1, 2]))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..mode import enable_grad
+from ..ops.complex import Complex
 from ..tensor import Tensor
 from ..transforms.gradients import pull
 from ..tree import flatten
@@ -40,8 +41,9 @@ def gradcheck(
 
     ``inputs`` are arrays, numbers, Tensors or containers of them; f gets Tensors in the same containers and gives a
     Tensor or a container of Tensors, which are weighed with random cotangents. All floats are checked in float64;
-    what is not a float is handed over as it is. A leaf Tensor that needs a gradient is moved itself, so that f may
-    close over it: ``gradcheck(lambda *_: loss(model(x), t), *model.parameters())``; afterwards it is what it was.
+    what is not a float (whole numbers, bool, text) is handed over as it is. A leaf Tensor that needs a gradient is
+    moved itself, so that f may close over it: ``gradcheck(lambda *_: loss(model(x), t), *model.parameters())``;
+    afterwards it is what it was.
 
     There is no tolerance: a derivative is wrong where differences whose own error bound is small contradict it.
     Of an input of more than ``samples`` elements so many are compared one by one, and all together along random
@@ -84,7 +86,8 @@ def _message(report: GradcheckReport) -> str:
 def _values(result: Any) -> list[Any]:
     """Give the float results of a function: tensors, and plain arrays or numbers (which have no gradient)."""
     found: list[Any] = []
-    for y in flatten(result)[0]:
+    parts = [z for y in flatten(result)[0] for z in ((y.real, y.imag) if isinstance(y, Complex) else (y,))]
+    for y in parts:
         if isinstance(y, Tensor):
             if y.dtype.kind == "f":
                 found.append(y)
@@ -99,9 +102,7 @@ def _values(result: Any) -> list[Any]:
 def _derivative(run: Run, leaves: list[Leaf], rng: Any) -> tuple[Run, list[Leaf]]:
     """Give the function that computes the gradient, with its cotangents as further inputs."""
     seeds = [
-        Leaf(
-            Tensor(signed(rng, np.shape(y)), requires_grad=True), f"cotangent {i}", np.dtype(float), True, COTANGENTS
-        )
+        Leaf(Tensor(signed(rng, np.shape(y)), requires_grad=True), f"cotangent {i}", np.dtype(float), True, COTANGENTS)
         for i, y in enumerate(run())
     ]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..convert import NUMBERS
 from ..tensor import Tensor
 from ..tree import flatten
 from .differences import Array
@@ -60,7 +59,10 @@ class Inputs:
                 new.append(x if leaf is None else leaf.tensor)
             self._rebuild.append(lambda rebuild=rebuild, new=new: rebuild(list(new)))  # type: ignore[misc]
         if not self.leaves:
-            raise TypeError(f"{who}: none of the {len(inputs)} inputs is a float array, number or Tensor; give one")
+            raise TypeError(
+                f"{who}: none of the {len(inputs)} inputs is a float array, number or Tensor; give one "
+                f"(1.0, not 1: whole numbers have no derivative)"
+            )
 
     def _leaf(self, x: Any, label: str, who: str) -> Leaf | None:
         if isinstance(x, Tensor):
@@ -70,8 +72,8 @@ class Inputs:
             if x.is_leaf and x.requires_grad:
                 return Leaf(x, name, x.dtype, own=False)
             return Leaf(Tensor(x._data, requires_grad=True, dtype=np.float64), name, x.dtype, own=True)
-        if type(x) in NUMBERS and type(x) is not bool:
-            return Leaf(Tensor(float(x), requires_grad=True), label, np.dtype(float), own=True)
+        if type(x) is float:
+            return Leaf(Tensor(x, requires_grad=True), label, np.dtype(float), own=True)
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f":
             # A copy of its own: overlapping memory (broadcast, strided views) becomes independent elements.
             return Leaf(Tensor(np.array(x, np.float64), requires_grad=True), label, x.dtype, own=True)
