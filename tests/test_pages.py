@@ -11,7 +11,7 @@ import tinygrad_nn as tg
 from tinygrad_nn.op import NUMPY, OPS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES = ["how-a-derivative-is-found", "modes-and-transforms", "adding-an-operation"]
+PAGES = ["how-a-derivative-is-found", "modes-and-transforms", "verification", "adding-an-operation"]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -54,7 +54,7 @@ def test_links_lead_somewhere(page):
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)]+)\)", text):
         path, _, anchor = target.partition("#")
-        file = DOCS / path
+        file = DOCS / (path or f"{page}.md")
         assert file.is_file(), target
         headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.M)
         assert not anchor or anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}

@@ -171,7 +171,8 @@ class Level:
     def _along_directions(self, k: int, report: InputReport, claims: Array, smooth: Array) -> None:
         leaf = self.leaves[k]
         smooth = smooth * np.isfinite(claims).all(axis=0).reshape(smooth.shape)
-        wanted = self.directions or (DIRECTIONS if leaf.size > max(report.elements, 1) else 1)
+        partly = leaf.size > max(report.elements, 1) and not report.failures
+        wanted = self.directions or (DIRECTIONS if partly else 1)
         for n in range(wanted):
             v = self._direction(leaf, relative=n % 2 == 0) * smooth
             if not v.any():
