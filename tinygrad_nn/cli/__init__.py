@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from .. import __version__
-from . import bench, check, course, train
+from . import bench, check, course, draw, train
 from .options import CommandError, Parser
 
-COMMANDS = (train, check, course, bench)
+COMMANDS = (train, check, draw, course, bench)
 
 BAD_INPUT = 2
 INTERRUPTED = 128 + signal.SIGINT

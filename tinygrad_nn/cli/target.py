@@ -33,6 +33,13 @@ class Target:
 
     def load(self) -> Any:
         """Import the script or module and give the function."""
+        found = self.find()[0]
+        if not callable(found):
+            raise CommandError(f"{self.where}:{self.name} is no function but {type(found).__name__}")
+        return found
+
+    def find(self) -> tuple[Any, ModuleType]:
+        """Import the script or module and give what the name stands for, whatever it is, and the module."""
         module = self._module()
         if not self.name:
             names = _functions(module)
@@ -45,9 +52,7 @@ class Target:
             except AttributeError:
                 known = ", ".join(_functions(module)) or "no functions"
                 raise CommandError(f"{self.where} has no {self.name!r}; it has {known}") from None
-        if not callable(found):
-            raise CommandError(f"{self.where}:{self.name} is no function but {type(found).__name__}")
-        return found
+        return found, module
 
     def _module(self) -> ModuleType:
         path = self.where
