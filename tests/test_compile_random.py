@@ -12,6 +12,8 @@ import tinygrad_nn as tg
 NAMES = sorted(RECIPES)
 #: Units in the last place of the result's scale that the default may differ by: docs/compiler.md.
 UNITS = 64
+#: Operations that look at values before they decide what to compute: refused, with an explanation.
+REFUSED = {"linspace", "logspace", "geomspace", "lstsq", "polymul", "polydiv"}
 
 
 def loss_of(program, dtype):
@@ -67,7 +69,7 @@ def outcome(run, arrays):
         return e
 
 
-def differs(want, got, exact):
+def differs(want, got, exact, eps=0.0):
     """Give what differs between two outcomes, or None."""
     if isinstance(want, Exception) or isinstance(got, Exception):
         return None if type(want) is type(got) else f"{want!r} against {got!r}"
@@ -82,7 +84,7 @@ def differs(want, got, exact):
             same = a.tobytes() == b.tobytes()
         else:
             finite = np.abs(a[np.isfinite(a)])
-            room = UNITS * np.finfo(a.dtype).eps * max(1.0, float(finite.max(initial=0.0)))
+            room = UNITS * eps * max(1.0, float(finite.max(initial=0.0)))
             same = np.allclose(a, b, rtol=0.0, atol=room, equal_nan=True)
         if not same:
             return f"result {i}: {a!r} against {b!r}"
@@ -105,8 +107,10 @@ def check(seed, dtype, exact):
     f = loss_of(program, dtype)
     for way, (eager, compiled) in ways(f, len(program.inputs), exact=exact).items():
         for k, arrays in enumerate(inputs_of(program, dtype)):
-            want = outcome(eager, arrays)
-            found = differs(want, outcome(compiled, arrays), exact)
+            want, got = outcome(eager, arrays), outcome(compiled, arrays)
+            if isinstance(got, tg.TraceError) and str(got).split(":")[0] in REFUSED:
+                break
+            found = differs(want, got, exact, np.finfo(dtype).eps)
             assert found is None, f"seed {seed}, {np.dtype(dtype)}, {way}, call {k}: {found}\n{program.script()}"
 
 
@@ -123,7 +127,10 @@ def check_source(seed, dtype):
         y, grads = tg.to_source(f, *leaves).run()
         return [y, *[grads.get(k) for k in program.inputs]]
 
-    found = differs(want, outcome(run, arrays), True)
+    got = outcome(run, arrays)
+    if isinstance(got, tg.TraceError) and str(got).split(":")[0] in REFUSED:
+        return
+    found = differs(want, got, True)
     assert found is None, f"seed {seed}, {np.dtype(dtype)}, to_source: {found}\n{program.script()}"
 
 

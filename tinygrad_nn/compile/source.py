@@ -82,7 +82,9 @@ class _Author:
         self.seeds: list[Any] = []
         for y in unique:
             if y.size == 1:
-                seeds.append(constant(np.ones(y.shape, y.dtype) if y.ndim else y.dtype.type(1.0)))
+                s = constant(np.ones(y.shape, y.dtype) if y.ndim else y.dtype.type(1.0))
+                s.__class__ = TracedArray
+                seeds.append(s)
             else:
                 s = constant(np.ones(y.shape, y.dtype))
                 s.__class__ = TracedArray
@@ -171,7 +173,7 @@ class _Author:
         # Now that it is known which values are written where they are used, the others are numbered without gaps.
         names = self._names(order, set(self.inline))
         helpers = Helpers(set(names.taken) | set(dir(builtins)))
-        body = self._body(names, helpers)
+        body = self._body(names, helpers, set(self.inline))
         arguments = [*inputs, *[v for v in order if v not in inputs]]
         arguments += [v for s, _ in self.seeds if (v := self.builder.values.get(s)) is not None]
         return self._page(names, helpers, body, arguments)
@@ -185,7 +187,8 @@ class _Author:
                 names._give(v, f"d_{names.names.get(base) or 'y'}" if base is not None else "d_y")
         return names
 
-    def _body(self, names: Names, helpers: Helpers) -> list[str]:
+    def _body(self, names: Names, helpers: Helpers, chosen: set[Value] | None = None) -> list[str]:
+        """Give the lines; ``chosen`` are the values to write where they are used, if that is decided already."""
         count = uses(self.program)
         inline: dict[Value, Text] = {}
         self.inline = inline
@@ -227,7 +230,7 @@ class _Author:
                 and self._backward(v) == self._backward(consumer[v])
                 and position[consumer[v]] - position[v] < 40
             )
-            if v not in outputs and (view or single) and v.kind == "call":
+            if (v not in outputs and (view or single) and v.kind == "call") if chosen is None else v in chosen:
                 inline[v] = text
                 deep[v] = depth
                 continue

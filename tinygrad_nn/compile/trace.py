@@ -7,6 +7,7 @@ Python is refused: a branch on data would be frozen.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
@@ -227,7 +228,10 @@ class Tracer(Leaves):
             return t._data
         if t.dtype.kind in "iu":
             return t
-        raise TraceError(self._advice("index" if t.dtype.kind == "b" else "values"))
+        frame: Any = sys._getframe(2)
+        while frame.f_code.co_name in ("values", "plain", "as_index"):
+            frame = frame.f_back
+        raise TraceError(self._advice("index" if t.dtype.kind == "b" else frame.f_code.co_name.lstrip("_")))
 
     def made(self, t: Any, data: Any, dtype: Any) -> None:
         """Note what a tensor made in the trace was made of."""
