@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .helpers import NUMPY_NAMES
+from .helpers import NUMPY_NAMES, into
 from .literals import literal
 from .program import Value, operands
 
@@ -81,7 +81,7 @@ class Group:
                 if space.setdefault(function, m.fn) is not m.fn:
                     function = f"f{len(space)}"
                     space[function] = m.fn
-                lines.append(f"{function}({', '.join([*args, names[m]])})")
+                lines.append(f"{function}({', '.join([*args, into(m.fn, names[m])])})")
             for x in {*operands(m)}:
                 if last.get(x) == k and x in held:
                     free.setdefault(x.dtype, []).append(held.pop(x))

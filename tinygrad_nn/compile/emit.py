@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .helpers import NUMPY_NAMES
+from .helpers import NUMPY_NAMES, into
 from .literals import literal
 from .memory import Memory, is_view
 from .names import Names, legal
@@ -266,7 +266,7 @@ class Emitter:
                 rest = ", ".join([f"{k}={self.text(p)}" for k, p in params.items()])
                 return f"{self.object(np.add.reduce, 'add_reduce')}({args[0]}, {rest})"
         name = self.function(fn, v.op.name if v.op is not None else fn.__name__)
-        parts = [*args, *([out] if out is not None else [])]
+        parts = [*args, *([into(fn, out)] if out is not None else [])]
         parts += [f"{k}={self.text(p)}" for k, p in v.params.items()]
         return f"{name}({', '.join(parts)})"
 

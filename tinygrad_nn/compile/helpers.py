@@ -8,7 +8,7 @@ import dis
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -268,3 +268,12 @@ def _renamed(tree: Any, name: str, rename: dict[str, str]) -> str:
     tree.name = name
     tree.decorator_list = []
     return ast.unparse(ast.fix_missing_locations(_Rename(rename).visit(tree)))
+
+
+def into(fn: Callable[..., Any], name: str) -> str:
+    """Write the argument that gives a call the array for its result: by position, which is faster, where NumPy lets.
+
+    >>> into(np.add, "t"), into(np.maximum, "t")
+    ('t', 'out=t')
+    """
+    return f"out={name}" if fn in (np.maximum, np.minimum) else name
