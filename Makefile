@@ -3,9 +3,10 @@ BIN := .venv/bin
 
 COUNT := 300
 SEED := 0
+CORES := 1 2
 PART := 1/1
 
-.PHONY: help setup test slow oracles opinfo mutations reference docs lint format types ci clean
+.PHONY: help bench setup test slow oracles opinfo mutations reference docs lint format types ci clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +34,10 @@ opinfo: setup  ## compare with PyTorch on the samples of its OpInfo
 
 mutations: setup  ## plant faults in every rule and count those that gradcheck catches: PART=2/8 for the second eighth
 	cd tests && PYTHONPATH=.. ../$(BIN)/python -m mutations --part $(PART)
+
+bench: setup  ## time the engine beside NumPy, PyTorch, JAX and others; write the tables of docs/performance.md
+	$(BIN)/pip install -q -e ".[bench]"
+	$(BIN)/python -m benchmarks --cores $(CORES) --page docs/performance.md --plot docs/images/benchmarks.svg
 
 reference: setup  ## write docs/reference/ops.md anew from the registry
 	$(BIN)/python docs/make_reference.py

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .engines import BASE
+from .engines import BASE, ENGINES
 from .process import Worker
 from .workloads import MEMORY_STEPS, WORKLOADS, Workload
 
@@ -56,6 +56,8 @@ def measure(
     for e in engines:
         if workload.engines and e.partition(".")[0] not in workload.engines:
             row.skipped[e] = "not measured at this size"
+        elif workload.table != "workloads" and not ENGINES[e].growth:
+            row.skipped[e] = "not measured: its compiler takes seconds for every size"
     able = [e for e in engines if e not in row.skipped]
     workers = {e: start(e, cores, workload.environment) for e in able}
     try:

@@ -16,7 +16,8 @@ from .engines import BASE, ENGINES
 from .measure import Row
 from .workloads import WORKLOADS
 
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+#: What a page may have written: each part stands between two such lines.
+TABLES_PART, PROFILE_PART = "benchmarks", "profile"
 
 #: Heading and first column of each table, in order.
 TABLES = {
@@ -149,12 +150,21 @@ def as_json(results: dict[int, Rows], engines: list[str], skipped: dict[str, str
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def between(page: Path) -> tuple[str, str]:
-    """Give what stands before and after the report in a page; ValueError where its markers are missing."""
-    text = page.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"{page}: needs the line {BEGIN} and, below it, the line {END} once each")
-    return text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
+def marked(part: str) -> tuple[str, str]:
+    """Give the lines between which a part of a page stands."""
+    return f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+
+
+def filled(page: str, part: str, report: str) -> str:
+    """Give the text of a page with a part of it written anew; ValueError where its two markers are missing.
+
+    >>> filled("a <!-- profile: begin --> b <!-- profile: end --> c", "profile", "new")
+    'a <!-- profile: begin -->\\nnew\\n<!-- profile: end --> c'
+    """
+    begin, end = marked(part)
+    if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
+        raise ValueError(f"the page needs the line {begin} and, below it, the line {end}, once each")
+    return f"{page[: page.index(begin)]}{begin}\n{report}\n{page[page.index(end) :]}"
 
 
 def write(path: Path, text: str) -> None:

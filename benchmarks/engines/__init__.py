@@ -17,6 +17,8 @@ class EngineSpec:
     needs: str
     variant: str = ""
     about: str = ""
+    growth: bool = True
+    """Whether the growth tables have it."""
 
 
 ENGINES = {
@@ -24,7 +26,7 @@ ENGINES = {
     "tinygrad_nn": EngineSpec("tinygrad_nn", "tinygrad_nn", about="eager"),
     "tinygrad_nn.compile": EngineSpec("tinygrad_nn", "tinygrad_nn", "compile", "the whole step under tg.compile"),
     "torch": EngineSpec("torch", "torch", about="eager"),
-    "torch.compile": EngineSpec("torch", "torch", "compile", "the loss under torch.compile"),
+    "torch.compile": EngineSpec("torch", "torch", "compile", "the loss under torch.compile", growth=False),
     "jax": EngineSpec("jax", "jax", about="the whole step under jit; W5 to W7 are loops of lax.scan"),
     "autograd": EngineSpec("autograd", "autograd"),
     "mygrad": EngineSpec("mygrad", "mygrad"),
