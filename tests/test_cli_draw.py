@@ -10,7 +10,8 @@ import pytest
 
 import tinygrad_nn as tg
 from tinygrad_nn import cli
-from tinygrad_nn.cli.expression import FUNCTIONS, assign, compute
+from tinygrad_nn.cli.expression import assign, compute
+from tinygrad_nn.cli.functions import FUNCTIONS
 from tinygrad_nn.cli.options import CommandError
 from tinygrad_nn.draw.render import available
 

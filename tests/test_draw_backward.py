@@ -183,3 +183,35 @@ def test_summaries():
     big = summarize(np.full(10, 60000, np.float16))
     assert big.text == "min 6e+04  mean 6e+04  max 6e+04"
     assert summarize(np.full(10, 1e300)).text == "min 1e+300  mean 1e+300  max 1e+300"
+
+
+def test_a_long_formula_is_cut_everywhere():
+    inputs = np.random.default_rng(0).random((400, 1, 3), dtype=np.float32)
+    output, _ = tg.nn.LSTM(3, 4, rng=0)(inputs)
+    picture = tg.draw(output.sum(), direction="both")
+    assert len(picture.source) < 50_000
+    for quoted in re.findall(r'"(?:[^"\\]|\\.)*"', picture.source):
+        assert len(quoted) < 16_384  # Graphviz reads no longer ones
+    picture = tg.draw(output.sum(), title="t" * 100_000)
+    assert len(picture.source) < 20_000
+
+
+def test_a_freed_value_keeps_the_name_it_was_given():
+    w = tg.Tensor(np.ones((100, 100)), requires_grad=True)
+
+    def hidden():
+        h = np.tanh(w)
+        h.name = "the hidden layer"
+        return (h * h).sum()
+
+    y = hidden()
+    y.backward()
+    assert "the hidden layer = tanh" in tg.draw(y).source
+    assert "the hidden layer" in str(tg.table(y))
+
+
+def test_an_array_that_is_no_tensor_is_called_by_its_field():
+    w = tg.Tensor(np.ones((3, 2)), requires_grad=True)
+    y = w @ np.ones((2, 4))
+    source = tg.draw(y, direction="both").source
+    assert "g @ right.T" in source

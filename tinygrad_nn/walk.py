@@ -192,9 +192,17 @@ def _outlined(x: Any, outlines: dict[Any, Any]) -> Any:
     return Outline(x) if type(x) is ndarray and x.nbytes > KEPT_BYTES else x
 
 
+class Ghost(Node):
+    """A stand-in for a node whose value is gone; its name is for pictures."""
+
+    __slots__ = ("name",)
+    name: str | None
+
+
 def ghost(t: Node) -> Node:
     """Give a stand-in for a node, with the outline of its value in place of the value."""
-    copy = Node()
+    copy = Ghost()
+    copy.name = getattr(t, "name", None)
     copy._cotangent = t._cotangent
     copy._data = Outline(t._data)
     copy._exposed = False

@@ -23,7 +23,8 @@ from ..draw.table import COLUMNS, plain, table
 from ..files import write_atomically
 from ..mode import enable_grad
 from ..tensor import Tensor
-from .expression import FUNCTIONS, assign, compute
+from .expression import assign, compute
+from .functions import FUNCTIONS
 from .options import CommandError, real, whole
 from .target import Target, complaint
 

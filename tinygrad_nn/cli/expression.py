@@ -231,15 +231,17 @@ class Evaluation:
         return x if isinstance(x, Tensor) else Tensor(x)
 
     def _call(self, node: ast.Call) -> Any:
-        method = x = None
-        if isinstance(node.func, ast.Attribute) and not self._is_prefix(node.func):
-            method = node.func.attr
+        function = node.func
+        method: str | None = None
+        x: Any = None
+        if isinstance(function, ast.Attribute) and not self._is_prefix(function):
+            method = function.attr
             if method not in METHODS:
                 raise self._refused(node, f"the method {method} is not allowed; the methods are {', '.join(METHODS)}")
-            x = self._tensor(node.func.value)
+            x = self._tensor(function.value)
             name = method
         else:
-            name = self._function(node.func)
+            name = self._function(function)
         if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
             raise self._refused(node, "* and ** are not allowed in a call")
         for k in node.keywords:

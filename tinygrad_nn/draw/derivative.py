@@ -17,6 +17,10 @@ from .trace import Record, Trace
 UNPRINTABLE = "rule of {}"
 WIDEST = 36
 """A formula on an edge is at most this long; the tooltip has all of it."""
+LONGEST = 1000
+"""A formula is nowhere longer than this: that of a whole unrolled layer would fill pages."""
+MANY = 16
+"""An operation of more inputs than this has no field for each."""
 _PLAIN_NAME = re.compile(r"[\w.]*[^\W\d][\w.]*(\[[\w'\"]+\])?")
 
 
@@ -115,7 +119,20 @@ def formula_text(trace: Trace, r: Record, k: int, g: str = "g") -> str:
     names = [
         call_name(trace.records[o.source]) if o.source is not None else constant_text(o.constant) for o in r.operands
     ]
+    if len(names) <= MANY:
+        for i, (o, side) in enumerate(zip(r.operands, side_names(r), strict=True)):
+            # The node's field of that input says what array it is.
+            if o.constant is not None and o.constant.number is None and side not in names and side.isidentifier():
+                names[i] = side
     return _rule_text(trace, r, k, g, call_name(r), names)
+
+
+def side_names(r: Record) -> list[str]:
+    """Name the inputs of an operation as its rule does; where those are letters, by their side or place."""
+    names = [o.name for o in r.operands]
+    if any(len(name) > 1 for name in names):
+        return names
+    return ["left", "right"] if len(names) == 2 else [str(k + 1) for k in range(len(names))]
 
 
 def numbers_text(trace: Trace, r: Record, k: int, g: Any, brief: bool = False) -> str | None:
@@ -188,7 +205,7 @@ def _rule_text(trace: Trace, r: Record, k: int, g: str, y: str, names: list[str]
             text = "0" if rule is None else str(rule(*gy, *xs, **params))
     except Exception:  # a user's own rule may do what only arrays can do: it computes, but it cannot be printed
         return UNPRINTABLE.format(op.name)
-    return _with_constants(text, known, names)
+    return clip(_with_constants(text, known, names), LONGEST)
 
 
 def _with_constants(text: str, known: dict[int, Any], names: list[str]) -> str:

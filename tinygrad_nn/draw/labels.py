@@ -9,6 +9,9 @@ import graphviz
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FORBIDDEN = re.compile("[\ud800-\udfff\ufffe\uffff]")
 # What record labels give a meaning; a space beside another is dropped unless it is escaped.
+LONGEST = 3000
+"""Longer texts are cut: Graphviz refuses quoted text of more than 16,384 characters, and escapes take up to five each."""
+
 _STRUCTURE = re.compile("[{}|<>]|(?<= ) ")
 
 
@@ -27,6 +30,10 @@ def _picture(character: str) -> str:
     return "␡" if character == "\x7f" else chr(0x2400 + ord(character))
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
 def label(text: str) -> str:
     r"""Quote text for a label: `graphviz.Digraph().node("n0", label=label(text))` shows `text`, whatever it is.
 
@@ -36,7 +43,7 @@ def label(text: str) -> str:
     >>> label("<b> & \\n")
     '<b> &amp; \\\\n'
     """
-    text = visible(text).replace("\r\n", "\n").replace("\r", "\n")
+    text = _short(visible(text)).replace("\r\n", "\n").replace("\r", "\n")
     if text.startswith("\n"):
         text = f" {text}"  # Graphviz 14 crashes on an edge label whose first line is empty
     return graphviz.escape(text.replace("&", "&amp;"))
@@ -48,7 +55,7 @@ def tooltip(text: str) -> str:
     >>> tooltip(r"\N")
     '\\\\\\\\N'
     """
-    return graphviz.escape(visible(text).replace("&", "&amp;").replace("\\", "\\\\"))
+    return graphviz.escape(_short(visible(text)).replace("&", "&amp;").replace("\\", "\\\\"))
 
 
 def field(text: str) -> str:
@@ -58,5 +65,5 @@ def field(text: str) -> str:
     'a\\|b \\{c\\}'
     """
     # A tab would be dropped.
-    lines = visible(text).replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").split("\n")
+    lines = _short(visible(text)).replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").split("\n")
     return r"\n".join([_STRUCTURE.sub(r"\\\g<0>", graphviz.escape(line.replace("&", "&amp;"))) for line in lines])

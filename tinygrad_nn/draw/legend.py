@@ -24,6 +24,7 @@ _WORDS = {
 }
 _LINES = {
     "grad": "grad: derivative of the result in this value",
+    "value": "solid arrow: a value flows on",
     "gradient": "dashed, backward arrow: what flows back;\ng is the gradient that arrives at the operation",
     "carried": "dashed, hollow arrow: into the next round",
     "module": "frame: a module",
@@ -46,7 +47,8 @@ def add_legend(dot: graphviz.Digraph, kinds: Collection[str], look: Look) -> Non
         "gap": {"shape": "note", "style": "dashed,filled", "fillcolor": theme.gap},
         "faulty": {"shape": "box", **faulty_look(theme)},
     }
-    lines = [text for kind, text in _LINES.items() if kind in kinds]
+    # Where all arrows are of one sort they need no words.
+    lines = [text for kind, text in _LINES.items() if kind in kinds and (kind != "value" or "gradient" in kinds)]
     if look.scale is not None:
         lines.append(look.scale.text)
     shown = [kind for kind in _WORDS if kind in kinds]

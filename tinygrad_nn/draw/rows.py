@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .derivative import Backward
+from .derivative import MANY, Backward, side_names
 from .operations import is_symmetric
 from .style import clip
 from .summary import Summary, bytes_text, summarize
 from .trace import Record
 from .view import Item, View
 
-MANY = 16
-"""An operation of more inputs than this has no field for each."""
 SHOWN = ("saved", "views", "where")
 
 
@@ -106,14 +104,6 @@ def port_texts(r: Record) -> list[str]:
     if not has_fields(r):
         return []
     return [operand_text(name, o.constant) for name, o in zip(side_names(r), r.operands, strict=True)]
-
-
-def side_names(r: Record) -> list[str]:
-    """Name the inputs of an operation as its rule does; where those are letters, by their side or place."""
-    names = [o.name for o in r.operands]
-    if any(len(name) > 1 for name in names):
-        return names
-    return ["left", "right"] if len(names) == 2 else [str(k + 1) for k in range(len(names))]
 
 
 def operand_text(name: str, constant: Summary | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..symbol import Symbol
-from .derivative import Backward, call_name, constant_text, enclosed, formula_text, numbers_text, symbol_of
+from .derivative import LONGEST, Backward, call_name, constant_text, enclosed, formula_text, numbers_text, symbol_of
+from .style import clip
 from .summary import Summary, summarize
 from .trace import Record, Trace
 
@@ -23,7 +24,8 @@ def forward_words(trace: Trace, r: Record) -> str:
     result = r.value.text or "(freed)"
     if r.value.number is not None and all(v is not None and v.number is not None for v in values):
         numbers = expression(trace, r, [enclosed(v.text) for v in values if v is not None])
-        return f"{text} = {numbers} = {result}"
+        return f"{clip(text, LONGEST)} = {clip(numbers, LONGEST)} = {result}"
+    text = clip(text, LONGEST)
     return f"{text} = {result}" if "\n" not in result else f"{text} =\n{result}"
 
 
