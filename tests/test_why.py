@@ -268,3 +268,35 @@ def test_arguments_are_checked():
         why(np.ones(2))
     with pytest.raises(TypeError, match="why: y must be a Tensor"):
         why(leaf(1.0), 3.0)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda w: w[:, None] * np.zeros((2, 5000)),
+        lambda w: np.broadcast_to(w, (5000, 2)) @ np.zeros((2, 3)),
+        lambda w: np.tanh(np.broadcast_to(w * 1000.0, (5000, 2)) + 3000.0),
+        lambda w: np.broadcast_to(w * 1e-9, (5000, 2)) * (np.ones((5000, 2)) * 1e-9),
+        lambda w: (np.broadcast_to(w, (5000, 2)) * 1e-6) * (np.broadcast_to(w, (5000, 2)) * 1e-6),
+        lambda w: np.square(np.broadcast_to(w, (5000, 2)) * 1e-9),
+        lambda w: w[:0],
+        lambda w: w * np.nan_to_num(np.full(2, np.nan)),
+    ],
+)
+@pytest.mark.parametrize("retain", [True, False])
+def test_no_range_without_numbers(f, retain):
+    w = leaf(1.2, 2.3)
+    loss = f(w).sum()
+    loss.backward(retain_graph=retain)
+    text = str(why(w))
+    assert "between  " not in text
+    assert "unknown values" not in text
+    assert text.endswith(")") or text[-1].isalnum()
+
+
+def test_elements_that_nobody_takes():
+    w = leaf(1.0, 2.0)
+    loss = w[:0].sum()
+    loss.backward()
+    assert "sum (loss)" in str(why(w))
+    assert "that input of it has no elements" in str(why(w))

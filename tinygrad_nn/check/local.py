@@ -18,7 +18,7 @@ _JOINING = frozenset(["concatenate", "stack", "index_set", "index_add"])
 
 
 def describe_local(n: Node, t: Node | None) -> str:
-    """Describe the local derivative of the operation that made n; t is the tensor asked about, if it is an input."""
+    """Describe the local derivative of the operation that made n; t is the input that is asked about."""
     op: Any = n.op
     if n._data.dtype.kind != "f":
         return f"its result has dtype {n._data.dtype}, and whole numbers have no derivative"
@@ -33,11 +33,13 @@ def describe_local(n: Node, t: Node | None) -> str:
     if op.name in _SATURATING and values and values[0] is not None and values[0].size:
         return f"its inputs lie between {_span(values[0])}, where it is flat (saturated): scale or normalize them"
     if op.name in ("multiply", "matmul", "divide", "affine") and values:
-        others = [v for x, v in zip(n._inputs, values, strict=False) if x is not t and v is not None]
+        own = -1 if t is None else t._number
+        mine = [isinstance(x, Node) and x._number == own for x in n._inputs]
+        others = [v for m, v in zip(mine, values, strict=False) if not m and v is not None]
         zero = [v for v in others if v.size and not np.any(v)]
         if zero:
             return "its other factor is zero everywhere"
-        if not others and all(x is t for x in n._inputs):
+        if all(mine) and values[0] is not None:
             return f"it multiplies by values that lie between {_span(values[0])}"
         known = [_span(v) for v in others[:2] if v.size]
         if not known:

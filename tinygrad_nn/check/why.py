@@ -233,24 +233,24 @@ class _Inquiry:
         if sizes.get(root._number) == 0.0:
             return self.say(kind, f"{start} because backward() began with zeros at {self.title(root)}", root)
         path = self._strongest_path(sizes)
-        steps = [(sizes[b._number], sizes[a._number], a) for b, a in pairwise(path)]
-        known = [(below, above, n) for below, above, n in steps if above > 0]
+        steps = [(sizes[b._number], sizes[a._number], a, b) for b, a in pairwise(path)]
+        known = [step for step in steps if step[1] > 0]
         if not known:
             return self.say(kind, f"{start}; the values that would show where that happened were freed by backward()")
-        below, above, worst = min(known, key=lambda s: s[0] / s[1])
+        below, above, worst, last = min(known, key=lambda s: s[0] / s[1])
         if kind == "zero":
             return self.say(
                 kind,
-                f"{start} because {self.title(worst)} lets nothing through: {describe_local(worst, self.t)} "
+                f"{start} because {self.title(worst)} lets nothing through: {describe_local(worst, last)} "
                 f"(a gradient of size {above:.3g} arrives there)",
                 worst,
             )
-        share = [(b / a, n) for b, a, n in known if b < 0.9 * a]
+        share = [(b / a, n) for b, a, n, _ in known if b < 0.9 * a]
         if below / above < 1e-3 or len(share) < 3:
             return self.say(
                 kind,
                 f"{start} because {self.title(worst)} shrank it from {above:.2g} to {below:.2g}: "
-                f"{describe_local(worst, self.t)}",
+                f"{describe_local(worst, last)}",
                 worst,
             )
         typical = float(np.exp(np.mean(np.log([s for s, _ in share]))))
