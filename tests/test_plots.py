@@ -185,6 +185,24 @@ def test_activations_alone_and_together():
     assert given.lines[0].get_color() == given.lines[1].get_color() != given.lines[2].get_color()
 
 
+def test_activations_by_name():
+    names = ["relu", "tanh", "GELU", "silu", "sin", "sign"]
+    axes = plots.activations(names, x=[-2.0, -0.5, 0.5, 2.0])
+    assert len(axes) == 6
+    curves = [[line.get_ydata() for line in ax.get_lines()[:2]] for ax in axes]
+    np.testing.assert_array_equal(curves[0], [[0, 0, 0.5, 2], [0, 0, 1, 1]])
+    np.testing.assert_allclose(curves[1][1], 1 - np.tanh([-2.0, -0.5, 0.5, 2.0]) ** 2)
+    np.testing.assert_array_equal(curves[5], [[-1, -1, 1, 1], [0, 0, 0, 0]])
+    (alone,) = plots.activations("softplus")
+    assert [text.get_text() for text in alone.get_legend().get_texts()] == ["softplus(x)", "derivative"]
+
+
+@pytest.mark.parametrize("name", ["softmax", "reul", "", "__class__", "Linear", "sum", "cross_entropy", "add", "load"])
+def test_activations_refuse_names_of_what_is_no_function_of_one_variable(name):
+    with pytest.raises(ValueError, match="names no function of one variable"):
+        plots.activations(name or [""])
+
+
 @pytest.mark.parametrize(
     ("functions", "x", "message"),
     [

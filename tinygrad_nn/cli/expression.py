@@ -256,9 +256,10 @@ class Evaluation:
 
     def _is_prefix(self, node: ast.Attribute) -> bool:
         """Tell whether it is ``np.sin``, ``np.linalg.norm`` or ``nn.functional.relu``."""
-        root, middle = node.value, None
+        root: ast.expr = node.value
+        middle: str | None = None
         if isinstance(root, ast.Attribute):
-            root, middle = root.value, root.attr
+            middle, root = root.attr, root.value
         if not isinstance(root, ast.Name) or root.id in self._names or root.id not in _PREFIXES:
             return False
         return middle is None or middle in _PREFIXES[root.id]

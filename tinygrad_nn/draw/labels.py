@@ -9,10 +9,10 @@ import graphviz
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FORBIDDEN = re.compile("[\ud800-\udfff\ufffe\uffff]")
 # What record labels give a meaning; a space beside another is dropped unless it is escaped.
-LONGEST = 3000
-"""Longer texts are cut: Graphviz refuses quoted text of more than 16,384 characters, and escapes take up to five each."""
-
 _STRUCTURE = re.compile("[{}|<>]|(?<= ) ")
+
+LONGEST = 3000
+"""Longer texts are cut: Graphviz refuses more than 16,384 characters in quotes, and escapes take up to five each."""
 
 
 def visible(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_nn.plots._figure import ABOVE, COLORS, MARKERS, legend, new_axes, panels, values
+from tinygrad_nn.plots._named import named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,14 +19,16 @@ Function = Callable[[np.ndarray], Any]
 
 
 def activations(
-    functions: Mapping[str, Function | tuple[Function, Function]],
+    functions: str | Iterable[str] | Mapping[str, Function | tuple[Function, Function]],
     x: Any = None,
     derivatives: bool = True,
     ax: Axes | Iterable[Axes] | None = None,
 ) -> list[Axes]:
     """Plot functions of one variable and their derivatives, one panel for each function.
 
-    `functions` maps a name to (f, derivative), or to f alone where `derivatives` is False; both take an array and
+    `functions` is a name or several ("relu", "tanh", "GELU": any elementwise function of one array in `nn.functional`,
+    `nn` or NumPy, whose derivative is found by a backward pass), or it maps a name to (f, derivative), or to f alone
+    where `derivatives` is False; both take an array and
     return one of the same shape, or a Tensor. `x` is by default 401 points from −5 to 5. Returns a list of axes; one
     pair of axes as `ax` takes all the curves. f is a solid line, its derivative a dashed one.
 
@@ -35,6 +38,10 @@ def activations(
     """
     if not functions:
         raise ValueError("activations: no functions given; give a dict from name to (f, derivative)")
+    if isinstance(functions, str):
+        functions = [functions]
+    if not isinstance(functions, Mapping):
+        functions = {name: named(_text(name)) for name in functions}
     points = np.linspace(-5.0, 5.0, 401) if x is None else values(x)
     if points.ndim != 1 or points.dtype.kind not in "iuf":
         raise ValueError(f"activations: expected x as a vector of real numbers, got {points.dtype} {points.shape}")
@@ -56,6 +63,14 @@ def activations(
         each.axvline(0, color="0.8", linewidth=0.8, zorder=0)
         each.set_xlabel("x")
     return list(dict.fromkeys(axes))
+
+
+def _text(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(
+            f"activations: expected names or a dict, got {type(name).__name__}; give {{name: (f, derivative)}}"
+        )
+    return name
 
 
 def _curves(
