@@ -658,12 +658,12 @@ def test_large_parameters_are_updated_to_the_same_bits():
 
 def test_explain_says_what_each_pass_saved(capsys):
     f = compile(lambda x: (np.exp(x) * 1.0 + np.exp(x)).sum(), explain=True)
-    f(np.ones(100_000))
+    f(np.ones(300_000))
     text = capsys.readouterr().out
     assert "common subexpressions" in text
     assert "loop(s) over blocks" in text
     numbers = {line[:28].strip(): line[28:].split() for line in text.splitlines()[1:]}
-    assert numbers["common subexpressions"] == ["1", "800,000"]
+    assert numbers["common subexpressions"] == ["1", "2,400,000"]
 
 
 def test_gradients_of_arguments_reach_the_arguments():

@@ -73,6 +73,15 @@ class Emitter:
         self.guarded: set[Value] = set()
         #: Values of another function that come in as arguments.
         self.saved: set[Value] = set()
+        #: Names of tensors' arrays and views of them that are still assigned, with the last place that uses each.
+        self.looking: dict[str, int] = {}
+        self.uses: dict[Value, int] = {}
+        for i, v in enumerate(program.body):
+            for x in operands(v):
+                self.uses[x] = i
+        for x in program.outputs:
+            if isinstance(x, Value):
+                self.uses[x] = len(program.body)
 
     # -- names ------------------------------------------------------------------------------------------------------
 
@@ -125,8 +134,10 @@ class Emitter:
         lines = self.lines
         for v in reads:
             lines.append(f"{self.written[v]} = {self.source(v)}")
+            self.looking[self.written[v]] = self.uses.get(v, -1)
         for i, v in enumerate(self.program.body):
             if v.kind == "effect":
+                self.look_away(v, i)
                 self.effect(v)
             elif v.kind == "fused":
                 self.fused(v)
@@ -134,6 +145,8 @@ class Emitter:
                 lines.append(f"{self.names[v]} = {self.source(v)}")
             elif v.kind != "input":
                 self.statement(v, i)
+                if is_view(v) and any(r.kind == "read" for r in self.memory.of(v)):
+                    self.looking[self.names[v]] = self.uses.get(v, -1)
             self.release(i)
         lines.append(f"return {result(self)}")
         parameters = [*[self.names[v] for v in inputs], *self.arguments.values()]
@@ -145,6 +158,16 @@ class Emitter:
         body = "\n    ".join(lines)
         text = f"def run({', '.join(parameters)}):\n    {body}\n"
         return Code(text, self.space, self.buffers, "\n".join([text, *self.groups]))
+
+    def look_away(self, v: Value, i: int) -> None:
+        """Let go of tensors' arrays before state is changed: what nobody else holds is written to in place."""
+        if v.data.kind == "grad":
+            return
+        gone = [name for name, last in self.looking.items() if last < i]
+        for name in gone:
+            del self.looking[name]
+        if gone:
+            self.lines.append(f"del {', '.join(gone)}")
 
     def source(self, v: Value) -> str:
         """Give the expression that reads a tensor or its gradient."""
@@ -237,13 +260,29 @@ class Emitter:
 
     def statement(self, v: Value, i: int) -> None:
         """Write one call."""
-        text = self.expression(v, self.target(v, i))
+        out = self.target(v, i)
+        if v.order == "F" and v.fn is np.dot:
+            self.column_major(v, out)
+            return
+        text = self.expression(v, out)
         line = f"{self.names[v]} = {text}"
         if v.err:
             states = ", ".join([f"{k}={s!r}" for k, s in v.err.items()])
             self.lines.append(f"with {self.object(np.errstate, 'errstate')}({states}):")
             line = f"    {line}"
         self.lines.append(line)
+
+    def column_major(self, v: Value, out: str | None) -> None:
+        """Write a product as that of the transposes, whose result is the transpose in row-major order."""
+        factors = []
+        for a in reversed(v.args):
+            flipped = a.kind == "call" and a.fn is np.transpose and a.params.get("axes") is None
+            factors.append(self.text(a.args[0]) if flipped else f"{self.text(a)}.T")
+        dot = f"{self.function(np.dot, 'dot')}({', '.join(factors)}"
+        if out is None:
+            self.lines.append(f"{self.names[v]} = {dot}).T")
+        else:
+            self.lines += [f"{dot}, {out}.T)", f"{self.names[v]} = {out}"]
 
     def expression(self, v: Value, out: str | None) -> str:
         """Give the expression of a call, its result written into ``out`` if given."""
@@ -294,7 +333,6 @@ class Emitter:
             return v.fn.nout == 1 and v.fn.signature is None
         return (
             v.fn is np.dot
-            and v.order == "C"
             and all(isinstance(a, Value) and a.shape and a.dtype == v.dtype for a in v.args)
         )
 
@@ -350,6 +388,7 @@ class Emitter:
                 self.free[(r.shape, r.dtype.str, r.order)].append(name)
             elif r.kind == "call" and r.nbytes >= LARGE:
                 gone.append(self.names[r])
+                self.looking.pop(self.names[r], None)
         if gone:
             self.lines.append(f"del {', '.join(gone)}")
 

@@ -10,6 +10,7 @@ from .algebra import algebra
 from .cse import cse
 from .dead import dead
 from .fold import fold
+from .layout import layout
 
 __all__ = ["cse", "dead", "fold", "run_passes"]
 
@@ -27,6 +28,7 @@ def run_passes(program: Program, exact: bool) -> tuple[Program, list[Note]]:
     ]
     if not exact:
         passes += [("signs", algebra), ("repeated signs", cse), ("signs again", algebra), ("unused signs", dead)]
+        passes.append(("layout", layout))
     passes.append(("fixed shapes", specialize))
     notes: list[Note] = []
     for name, f in passes:

@@ -11,6 +11,8 @@ from ..program import Program, Value, operands
 
 #: Arrays below this many elements fit the cache as they are.
 LEAST = 1 << 16
+#: Below so many elements a loop over blocks pays from so many calls on.
+LARGE, FEW = 1 << 18, 4
 
 
 def _scalar(x: Any) -> bool:
@@ -55,7 +57,8 @@ def fuse(program: Program) -> Program:
     waiting: set[Value] = set()
 
     def close() -> None:
-        if sum(not m.params and m.fn is not np.sum for m in members) >= 2:
+        calls = [m for m in members if m.fn is not np.sum]
+        if len(calls) >= (2 if calls[0].size >= LARGE else FEW):
             body.append(Value("fused", data=list(members), number=next(iter(members)).number))
         else:
             body.extend(members)
