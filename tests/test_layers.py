@@ -30,6 +30,7 @@ LAYERS = """
     optim data save
     compile
     plots
+    parallel
     train
     __init__
     cli

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from .. import __version__
-from . import bench, check, course, draw, train
+from . import bench, check, course, draw, launch, train
 from .options import CommandError, Parser
 
-COMMANDS = (train, check, draw, course, bench)
+COMMANDS = (train, check, draw, course, bench, launch)
 
 BAD_INPUT = 2
 INTERRUPTED = 128 + signal.SIGINT

@@ -11,11 +11,12 @@ from numpy import ndarray
 from ..data import DataLoader, TensorDataset
 from ..data.dataset import aligned
 from ..data.error import DataError
+from ..parallel import ALONE, World
 from ..tensor import Tensor, constant
 
 DEFAULT_SIZE = 32
 
-#: The inputs of the model, the target, and the number of samples.
+#: The inputs of the model, the target, and the number of samples: of all ranks together, which share a batch.
 Batch = tuple[tuple[Any, ...], Any, int]
 
 
@@ -29,6 +30,8 @@ class Source:
     """How many samples an epoch has; None where it is not known before."""
     steps: int | None = None
     """How many batches an epoch has; None where it is not known before."""
+    world: World = ALONE
+    """The ranks that share each batch."""
 
     def batches(self) -> Iterator[Batch]:
         """Give the batches of one epoch."""
@@ -58,18 +61,22 @@ class ArraySource(Source):
         """Give the batches of one epoch."""
         if self.steps == 1:
             if self._everything is None:
-                self._everything = _batch(tuple([a.copy() for a in self.arrays]), False)
+                everything = len(self.arrays[0])
+                own = self.world.part(everything)
+                self._everything = _batch(tuple([a[own].copy() for a in self.arrays]), False, everything)
             yield self._everything
             return
         count = len(self.arrays[0])
         order = None if self.rng is None else self.rng.permutation(count)
         for start in range(0, count, self.size):
+            samples = min(self.size, count - start)
+            own = self.world.part(samples)
+            part = slice(start + own.start, start + own.stop)
             if order is None:
-                part = slice(start, start + self.size)
-                yield _batch(tuple([a[part] for a in self.arrays]), True)
+                yield _batch(tuple([a[part] for a in self.arrays]), True, samples)
             else:
-                rows = order[start : start + self.size]
-                yield _batch(tuple([a.take(rows, axis=0) for a in self.arrays]), False)
+                rows = order[part]
+                yield _batch(tuple([a.take(rows, axis=0) for a in self.arrays]), False, samples)
 
 
 class LoaderSource(Source):
@@ -98,7 +105,10 @@ class LoaderSource(Source):
                 raise DataError(
                     f"{self.who}: a batch of the loader has arrays of shapes {shapes}; give one row a sample"
                 )
-            yield _batch(arrays, True)
+            samples = len(arrays[0])
+            # The whole batch is made on every rank, since its dataset may draw random numbers for it.
+            own = self.world.part(samples)
+            yield _batch(tuple([a[own] for a in arrays]) if self.world.size > 1 else arrays, True, samples)
         if empty:
             raise DataError(f"{self.who}: the loader gave no batch; an iterator can be used for one epoch only")
 
@@ -166,6 +176,6 @@ def _array(part: Any, who: str) -> ndarray[Any, Any]:
     return a
 
 
-def _batch(arrays: tuple[ndarray[Any, Any], ...], shared: bool) -> Batch:
+def _batch(arrays: tuple[ndarray[Any, Any], ...], shared: bool, samples: int) -> Batch:
     *inputs, target = [constant(a, shared) if a.dtype.kind == "f" else a for a in arrays]
-    return tuple(inputs), target, len(arrays[0])
+    return tuple(inputs), target, samples

@@ -43,6 +43,8 @@ class Checkpoint(Callback):
 
     def begin(self, run: Run) -> None:
         """Raise CheckpointError now rather than after the first epochs where the file could not be written."""
+        if run.world.rank:
+            return
         name = os.fsdecode(self.path)
         folder = os.path.dirname(os.path.realpath(name))
         try:
@@ -56,7 +58,7 @@ class Checkpoint(Callback):
 
     def epoch(self, run: Run) -> None:
         """Write the file if it is time to."""
-        if run.epoch % self.every == 0 or run.epoch == run.epochs or run.stopped:
+        if run.world.rank == 0 and (run.epoch % self.every == 0 or run.epoch == run.epochs or run.stopped):
             write(run.state_dict(), self.path)
 
     def __repr__(self) -> str:

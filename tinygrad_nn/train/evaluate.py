@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..mode import no_grad
+from ..parallel import ALONE, World
 from ..tensor import Tensor
 from .batches import Source, is_arrays, source_of
 from .losses import Scorer, resolve
@@ -23,8 +24,9 @@ Metrics = Mapping[str, Callable[[Any, Any], Any]]
 class Totals:
     """Sums over the batches of an epoch: the loss by samples, right predictions, outputs for further metrics."""
 
-    def __init__(self, scorer: Scorer, metrics: Metrics) -> None:
+    def __init__(self, scorer: Scorer, metrics: Metrics, world: World = ALONE) -> None:
         self._scorer = scorer
+        self._world = world
         self._metrics = metrics
         self._loss = 0.0
         self._samples = 0
@@ -47,12 +49,16 @@ class Totals:
             self._targets.append(t)
 
     def row(self, prefix: str = "") -> dict[str, Any]:
-        """Give the means, and the metrics of all outputs together."""
-        row: dict[str, Any] = {"loss": self._loss / self._samples}
-        if self._scorer.active:
-            row["accuracy"] = self._right / self._counted if self._counted else float("nan")
+        """Give the means, and the metrics of all outputs together, over all ranks."""
+        active = float(bool(self._scorer.active))
+        loss, samples, right, counted, active = self._world.sum(
+            self._loss, self._samples, self._right, self._counted, active
+        )
+        row: dict[str, Any] = {"loss": loss / samples}
+        if active:
+            row["accuracy"] = right / counted if counted else float("nan")
         if self._metrics:
-            y, t = np.concatenate(self._outputs), np.concatenate(self._targets)
+            y, t = [self._world.gather(np.concatenate(parts)) for parts in (self._outputs, self._targets)]
             for name, metric in self._metrics.items():
                 if name not in row:
                     value = metric(y, t)
@@ -98,9 +104,10 @@ def number(loss: Any, who: str) -> float:
 def measure(model: Any, loss: Any, source: Source, totals: Totals, who: str) -> Totals:
     """Add up all batches of a source, without recording and with the model set to be used."""
     with no_grad(), mode(model, training=False):
-        for inputs, target, samples in source.batches():
-            output = model(*inputs)
-            totals.add(number(loss(output, target), who), output, target, samples)
+        for inputs, target, _ in source.batches():
+            if len(target):
+                output = model(*inputs)
+                totals.add(number(loss(output, target), who), output, target, len(target))
     return totals
 
 

@@ -14,6 +14,7 @@ from ..mode import enable_grad
 from ..optim import Adam, Optimizer, clip_grad_norm, clip_grad_value
 from ..optim.checks import real, whole
 from ..optim.schedules import Schedule
+from ..parallel import ALONE, Flat, World
 from ..tensor import Tensor
 from .batches import ArraySource, Batch, Source, is_arrays, source_of
 from .blame import NonFiniteLoss, blame
@@ -22,7 +23,7 @@ from .evaluate import SIZE, Metrics, Totals, checked_size, measure, metrics_of, 
 from .history import History
 from .interrupt import Interrupt
 from .losses import Scorer, resolve
-from .model import Recorded, mode, named_parameters, recorded
+from .model import Recorded, average_buffers, mode, named_parameters, recorded
 from .progress import Progress
 from .run import Run
 
@@ -49,6 +50,7 @@ def fit(
     clip_norm: float | None = None,
     clip_value: float | None = None,
     resume: Path | None = None,
+    world: World = ALONE,
 ) -> History:
     """Train a model and give the history: ``history["loss"]``, ``["accuracy"]``, ``["val_loss"]``, ``["lr"]`` ...
 
@@ -59,7 +61,8 @@ def fit(
     these are classes. ``metrics`` are functions of all outputs and targets of an epoch, or names. ``record`` watches
     single weights: ("0.weight", (2, 3)). ``accumulate`` batches make one step, with the gradient of their mean;
     ``clip_norm`` and ``clip_value`` clip it. ``callbacks`` are functions of the run, EarlyStopping, Checkpoint;
-    ``resume`` goes on from a Checkpoint's file. The same seed gives the same bits.
+    ``resume`` goes on from a Checkpoint's file. The same seed gives the same bits. ``world`` are the processes that
+    share each batch (``parallel.world()`` under MPI); all of them call ``fit`` alike, and make the same steps.
 
     Ctrl-C ends the training after the batch at hand and gives the history so far (``history.stopped``). Input that
     cannot work raises TypeError or ValueError before anything changes, and a loss that is NaN or infinite raises
@@ -95,11 +98,17 @@ def fit(
     if optimizer.needs_closure and any(limit is not None for limit in clips.values()):
         raise ValueError(f"{WHO}: {type(optimizer).__name__} needs the exact gradient; leave clipping out")
     watched = recorded(model, record, WHO)
-    run = Run(model, optimizer, schedule, epochs, generator, sources, callbacks_of(callbacks, WHO))
+    if not isinstance(world, World):
+        raise TypeError(f"{WHO}: world must be what parallel.world() gives, got {type(world).__name__}")
+    for source in sources.values():
+        source.world = world
+    run = Run(model, optimizer, schedule, epochs, generator, sources, callbacks_of(callbacks, WHO), world)
     loop = Loop(run, function, metrics_of(metrics, WHO), watched, accumulate, clips)
-    if resume is not None:
+    if resume is not None and world.rank == 0:
         run.resume(resume)
-    loop.train(sources["train"], sources.get("validation"), progress)
+    if world.size > 1:
+        run.agree()
+    loop.train(sources["train"], sources.get("validation"), progress and world.rank == 0)
     return run.history
 
 
@@ -166,7 +175,9 @@ class Loop:
         self.clips = clips
         self.params = [p for group in run.optimizer.param_groups for p in group["params"]]
         self.scorers = Scorer(loss), Scorer(loss)
+        self.flat = Flat(self.params)
         self.bar = Progress(False, 0, 0, None)
+        self.interrupt = Interrupt()
         self.batch = 0
         self.checked = False
 
@@ -176,7 +187,7 @@ class Loop:
         callbacks = run._callbacks
         self.bar = Progress(progress, run.epochs, run.epoch, train.samples)
         try:
-            with Interrupt() as interrupt, enable_grad():
+            with self.interrupt as interrupt, enable_grad():
                 try:
                     for callback in callbacks:
                         callback.begin(run)
@@ -202,7 +213,7 @@ class Loop:
         run, schedule = self.run, self.run.schedule
         self.bar.epoch(run.epoch + 1)
         self.batch = 0
-        totals = Totals(self.scorers[0], self.metrics)
+        totals = Totals(self.scorers[0], self.metrics, run.world)
         with mode(run.model, training=True):
             for group in _groups(train.batches(), self.accumulate):
                 self.step(group, totals, train)
@@ -211,8 +222,10 @@ class Loop:
                 if interrupt.asked:
                     return False
         row = totals.row()
+        average_buffers(run.model, run.world)
         if validation is not None:
-            row |= measure(run.model, self.loss, validation, Totals(self.scorers[1], self.metrics), WHO).row("val_")
+            held_out = Totals(self.scorers[1], self.metrics, run.world)
+            row |= measure(run.model, self.loss, validation, held_out, WHO).row("val_")
         lr = run.optimizer.param_groups[0].get("lr")
         if lr is not None:
             row["lr"] = float(lr)
@@ -246,10 +259,15 @@ class Loop:
 
     def gradients(self, group: tuple[Batch, ...], totals: Totals | None, train: Source) -> float:
         """Compute the gradients of the mean loss of some batches, and give the loss."""
-        run = self.run
+        run, world = self.run, self.run.world
         everything = sum([samples for _, _, samples in group])
         mean = 0.0
-        for i, (inputs, target, samples) in enumerate(group):
+        cleared = False
+        for inputs, target, samples in group:
+            if world.size > 1:
+                samples = len(target)  # this rank's part
+                if not samples:
+                    continue
             output = run.model(*inputs)
             if not self.checked:
                 self.check_labels(output, train)
@@ -260,8 +278,9 @@ class Loop:
                 raise self.non_finite(loss, value, inputs, target)
             if not self.checked:
                 self.check(loss)
-            if i == 0:
+            if not cleared:
                 run.optimizer.zero_grad()
+                cleared = True
             share = samples / everything
             if share == 1.0:
                 loss.backward()
@@ -272,6 +291,13 @@ class Loop:
                 totals.add(value, output, target, samples)
                 self.bar.batch(samples, value)
             del output, loss  # or the next batch would be computed beside this one's arrays
+        if world.size > 1:
+            if not cleared:
+                run.optimizer.zero_grad()
+            (asked,) = self.flat.add_up(world, float(self.interrupt.asked))
+            self.interrupt.asked = bool(asked)
+            if run.optimizer.needs_closure:
+                (mean,) = world.sum(mean)
         if not self.checked:
             self.checked = True
             if all(p._grad is None for p in self.params):

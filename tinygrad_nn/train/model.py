@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..parallel import World
 from ..tensor import Tensor
 
 
@@ -41,6 +42,19 @@ def generators(model: Any) -> dict[str, np.random.Generator]:
         for name, value in vars(m).items()
         if isinstance(value, np.random.Generator)
     }
+
+
+def average_buffers(model: Any, world: World) -> None:
+    """Replace what modules count along the way (running statistics) by its mean over the ranks."""
+    if world.size == 1:
+        return
+    for _, m in _modules(model):
+        for name in getattr(m, "_buffers", ()):
+            b = getattr(m, name)
+            if isinstance(b, np.ndarray) and b.dtype.kind == "f":
+                total = np.array(b)
+                world.add_up(total)
+                setattr(m, name, total / world.size)
 
 
 def weights(model: Any, optimizer: Any) -> dict[str, Any]:

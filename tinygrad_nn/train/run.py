@@ -10,6 +10,7 @@ import numpy as np
 from ..files import Path
 from ..optim import Optimizer
 from ..optim.schedules import Schedule
+from ..parallel import ALONE, World
 from ..save import CheckpointError
 from .batches import Source
 from .callbacks import Callback
@@ -33,6 +34,7 @@ class Run:
         rng: np.random.Generator,
         sources: Mapping[str, Source],
         callbacks: list[Callback],
+        world: World = ALONE,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -41,6 +43,8 @@ class Run:
         self.epoch = 0
         self.history = History({"loss": []})
         self.row: dict[str, float] = {}
+        self.world = world
+        """The processes that train this model together: ``world.rank`` is 0 on the one that writes files."""
         self.stopped = ""
         """Why the training is to end before its last epoch."""
         self._rng = rng
@@ -89,6 +93,17 @@ class Run:
             callback.load_state_dict(inner)
         self.history = History(state["history"])
         self.epoch = int(state["epoch"])
+
+    def agree(self) -> None:
+        """Take over rank 0's state on the other ranks, and give each its own random numbers for its own samples."""
+        world = self.world
+        state = world.broadcast(self.state_dict() if world.rank == 0 else None)
+        if world.rank:
+            self._load(state)
+            shared = {id(self._rng), *[id(getattr(s, "rng", None)) for s in self._sources.values()]}
+            shared |= {id(getattr(getattr(s, "loader", None), "rng", None)) for s in self._sources.values()}
+            for g in {id(g): g for g in generators(self.model).values() if id(g) not in shared}.values():
+                g.bit_generator.state = g.bit_generator.jumped(world.rank).state  # type: ignore[attr-defined]
 
     def resume(self, path: Path) -> None:
         """Take over a checkpoint, or raise CheckpointError and leave everything as it was."""
