@@ -66,9 +66,11 @@ def run(code: str, names: dict[str, Any], where: str) -> Any:
     tree = ast.parse(code, where)
     # So that pictures and messages can show the source line of an operation.
     linecache.cache[where] = (len(code), None, code.splitlines(keepends=True), where)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     exec(compile(tree, where, "exec"), names)
-    if last is None:
+    if not isinstance(last, ast.Expr):
         return None
     value = eval(compile(ast.Expression(last.value), where, "eval"), names)
     return None if code.rstrip().endswith(";") else value

@@ -32,9 +32,7 @@ def course(options: argparse.Namespace) -> int:
     if options.open:
         page = folder().parent / "_build" / "html" / "course" / "index.html"
         if not page.is_file():
-            raise CommandError(
-                f"there are no built pages at {page}: run `make docs` in a checkout first"
-            )
+            raise CommandError(f"there are no built pages at {page}: run `make docs` in a checkout first")
         webbrowser.open(page.as_uri())
         print(page)
         return 0
