@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from html.parser import HTMLParser
 
 import numpy as np
@@ -224,3 +225,14 @@ def test_bad_input_is_one_clear_error(tmp_path):
     with pytest.raises(tg.DrawingError, match="cannot write"):
         tg.explore(a, tmp_path / "none" / "x.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_C173_a_page_of_100_000_nodes_takes_seconds(tmp_path):
+    w = tg.Tensor(0.5, requires_grad=True)
+    y = w
+    for i in np.random.default_rng(0).integers(0, 3, 100_000):
+        y = (np.sin, np.cos, lambda z: z * w)[i](y)
+    start = time.perf_counter()
+    tg.explore(y, tmp_path / "large.html")
+    assert time.perf_counter() - start < 20
+    assert "nodes left out" in (tmp_path / "large.html").read_text()

@@ -55,8 +55,9 @@ class Outline:
         for group in list(self.groups):
             self._cut(group)
         self._place_leaves(shown)
+        users = self._users()
         for group in list(self.groups):
-            self._stack(group)
+            self._stack(group, users)
         self._open()
         self._describe()
 
@@ -160,16 +161,22 @@ class Outline:
             self.home[r.index] = home
             self.groups[home].leaves.append(r.index)
 
-    def _stack(self, group: Group) -> None:
-        """Put many leaves that go to the same operation into a box."""
-        users: dict[int, set[int]] = {i: set() for i in group.leaves}
+    def _users(self) -> dict[int, list[int]]:
+        """Give the operations that take each leaf, in order."""
+        users: dict[int, list[int]] = {r.index: [] for r in self.trace.records if r.op is None}
         for r in self.trace.records:
             for o in r.operands:
-                if o.source in users:
-                    users[o.source].add(r.index)
-        same: dict[frozenset[int], list[int]] = {}
-        for i, by in users.items():
-            same.setdefault(frozenset(by), []).append(i)
+                if o.source in users and users[o.source][-1:] != [r.index]:
+                    users[o.source].append(r.index)
+        return users
+
+    def _stack(self, group: Group, users: dict[int, list[int]]) -> None:
+        """Put many leaves that go to the same operation into a box."""
+        if len(group.leaves) <= MANY_LEAVES:
+            return
+        same: dict[tuple[int, ...], list[int]] = {}
+        for i in group.leaves:
+            same.setdefault(tuple(users[i]), []).append(i)
         for leaves in same.values():
             if len(leaves) > MANY_LEAVES:
                 box = self._add(group.id, "leaves", f"{len(leaves):,} leaves")
