@@ -63,7 +63,14 @@ class Group:
         for k, m in enumerate(self.members):
             if not m.shape:
                 number = self.sums.index(m)
-                lines.append(f"s{number} += float(add_reduce({names[m.args[0]]}))")
+                x = m.args[0]
+                if x.dtype.kind == "f" and x.dtype.itemsize >= 4:
+                    # A product with ones adds up at more than twice the speed; the blocks' sums are added as doubles.
+                    space[f"ones_{x.dtype.name}"] = np.ones(LONG_BLOCK, x.dtype)
+                    space["dot"] = np.dot
+                    lines.append(f"s{number} += float(dot({names[x]}, ones_{x.dtype.name}[: j - i]))")
+                else:
+                    lines.append(f"s{number} += float(add_reduce({names[x]}))")
             else:
                 args = [self._argument(a, m, names, space) for a in m.args]
                 dying = [x for x in operands(m) if last.get(x) == k and x in held and x.dtype == m.dtype]

@@ -30,7 +30,7 @@ def _like(v: Value, fn: Any, args: Any) -> Value:
 
 
 def algebra(program: Program) -> Program:
-    """Give the program with (-a) b as -(a b), a + (-b) as a - b, and -(-a) as a."""
+    """Give the program with (-a) b as -(a b), a + (-b) as a - b, -(-a) as a, a + a as 2 a."""
     swap: dict[Value, Any] = {}
     body: list[Value] = []
     for v in program.body:
@@ -63,6 +63,14 @@ def algebra(program: Program) -> Program:
         elif v.fn in (np.add, np.subtract) and len(v.args) == 2:
             a, b = v.args
             minus_a, minus_b = _negated(a), _negated(b)
+            if v.fn is np.add and a is b and v.shape:
+                v.fn, v.args = np.multiply, (a, 2.0)
+                body.append(v)
+                continue
+            if v.fn is np.subtract and minus_a is b and minus_a is not None and v.shape:
+                v.fn, v.args = np.multiply, (b, -2.0)
+                body.append(v)
+                continue
             if minus_b is not None and minus_b.dtype == v.dtype:
                 v.fn, v.args = (np.subtract if v.fn is np.add else np.add), (a, minus_b)
             elif minus_a is not None and v.fn is np.add and minus_a.dtype == v.dtype and isinstance(b, Value):
