@@ -125,7 +125,9 @@ def run(options: argparse.Namespace) -> int:
                 table = WORKLOADS[name].table
                 title = report.TABLES[table][0]
                 print((f"\n{title}:" if title else "") + f"\n{report.header(table, engines)}", flush=True)
-            rows[name] = measure(name, engines, cores, rounds, QUICK_SECONDS if options.quick else SECONDS)
+            same = next((k for k in rows if WORKLOADS[k].work == WORKLOADS[name].work), None)
+            seconds = QUICK_SECONDS if options.quick else SECONDS
+            rows[name] = rows[same] if same else measure(name, engines, cores, rounds, seconds)
             print(report.line(name, rows[name], engines), flush=True)
     every: dict[str, Row] = {k: r for rows in results.values() for k, r in rows.items()}
     print()

@@ -17,9 +17,6 @@ from .engines import ENGINES
 from .memory import Peak
 from .workloads import WORKLOADS, NotMeasured, Work
 
-#: How many steps are done before the numbers are compared: a step that leaves wrong state behind shows in the next.
-CHECKED_STEPS = 3
-
 
 class Measured:
     """A workload in one engine."""
@@ -28,6 +25,7 @@ class Measured:
         workload = WORKLOADS[name]
         make = getattr(engine, workload.function)
         self.make = lambda: make(**workload.arguments)
+        self.steps = workload.steps
         self.engine = engine
         self.work: Work | None = None
         self.repeat = 1
@@ -38,14 +36,14 @@ class Measured:
         start = time.perf_counter()
         last = self.work.step()
         first = time.perf_counter() - start
-        for _ in range(CHECKED_STEPS - 1):
+        for _ in range(self.steps - 1):
             last = self.work.step()
         np.savez(path, *[np.asarray(a) for a in self.work.results(last)])
         gc.collect()
         one = self.time()
-        # Again with enough steps to measure: a first step may be far slower than the others.
-        self.repeat = max(1, min(1000, int(seconds / 10 / one)))
-        one = self.time()
+        if one < seconds:  # again with enough steps to measure
+            self.repeat = max(1, min(1000, int(seconds / 10 / one)))
+            one = self.time()
         self.repeat = max(1, int(seconds / one))
         return {"first": first, "seconds": one}
 

@@ -50,11 +50,18 @@ class Workload:
     unit: tuple[float, str] = MICROSECONDS
     tolerance: float = 1e-9
     """How far an array may be from NumPy's: the norm of the difference over the norm of NumPy's."""
+    steps: int = 1
+    """How many steps are done before the numbers are compared: wrong state that training leaves shows in the next."""
     environment: dict[str, str] = field(default_factory=dict)
     engines: tuple[str, ...] = ()
     """The only engines that can do it in reasonable time; empty: all."""
     quick: bool = True
     """Whether --quick runs it."""
+
+    @property
+    def work(self) -> tuple[Any, ...]:
+        """What two rows have in common that are the same work: it is measured once."""
+        return self.function, self.arguments, self.environment, self.unit, self.per
 
     @property
     def shown_unit(self) -> str:
@@ -66,7 +73,7 @@ TRAINING = 1e-2
 
 
 def _mlp(about: str, *sizes: int, batch: int, **more: Any) -> Workload:
-    return Workload(about, "mlp", {"sizes": sizes, "batch": batch}, tolerance=TRAINING, **more)
+    return Workload(about, "mlp", {"sizes": sizes, "batch": batch}, tolerance=TRAINING, steps=3, **more)
 
 
 def _elementwise(n: int, pages: str = "", **more: Any) -> Workload:
@@ -96,7 +103,9 @@ WORKLOADS: dict[str, Workload] = {
     "W8-weights": Workload(
         "hessian-vector product of a tanh net 64-64-1 in its weights, batch 32", "hvp_weights", {"n": 64, "batch": 32}
     ),
-    "W9": Workload("train step of a small conv net on 8×8 images, batch 32", "conv", {"batch": 32}, tolerance=TRAINING),
+    "W9": Workload(
+        "train step of a small conv net on 8×8 images, batch 32", "conv", {"batch": 32}, tolerance=TRAINING, steps=3
+    ),
     "W10": _mlp("peak memory of 200 steps of W3 above the start", *W3[1:], batch=128, unit=MEGABYTES),
     **{
         f"graph-1e{k}": _scalars(10**k, table="graph size", engines=OURS if k == 6 else (), quick=k < 5)

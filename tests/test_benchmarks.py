@@ -289,6 +289,14 @@ def test_tables_json_and_picture(fake, tmp_path):
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_same_work_is_measured_once(fake, monkeypatch):
+    seen, real = [], command.measure
+    monkeypatch.setattr(command, "measure", lambda *args: seen.append(args[0]) or real(*args))
+    _, out, _ = run("--engines", "tinygrad_nn", "--workloads", "W6-1e4", "graph-1e4", "W2", "batch-8", "--cores", 1)
+    assert seen == ["W6-1e4", "W2", "batch-8"]
+    assert out.count("| 0.1 | 0.2 (2.00×) |") == 2
+
+
 def test_a_failed_engine_is_named_and_fails_the_command(fake):
     code, out, _ = run("--engines", "torch", "mygrad", "--workloads", "W5", "--cores", 1)
     assert code == 1
