@@ -111,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--rounds: {rounds} must be at least 1")
     _check_outputs(options)
     settings = f"Medians of {rounds} rounds (fewer where a step is slow); ratios to hand-written NumPy in brackets."
+    if kernels := [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(("OPENBLAS_", "MKL_"))]:
+        settings += f" Set for the matrix products: {', '.join(kernels)}."
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > 0.3:
         settings += f" The machine was busy with something else when it began (load {load:.1f})."

@@ -297,6 +297,11 @@ def test_the_same_work_is_measured_once(fake, monkeypatch):
     assert out.count("| 0.1 | 0.2 (2.00×) |") == 2
 
 
+def test_what_slows_the_matrix_products_down_is_told(fake, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert "OPENBLAS_CORETYPE=Haswell" in run("--workloads", "W5", "--cores", 1)[1]
+
+
 def test_a_failed_engine_is_named_and_fails_the_command(fake):
     code, out, _ = run("--engines", "torch", "mygrad", "--workloads", "W5", "--cores", 1)
     assert code == 1
