@@ -278,6 +278,18 @@ def test_no_false_alarm_at_hard_points(f, x):
     assert gradcheck(f, np.array(x)).passed
 
 
+def test_no_false_alarm_where_a_derivative_cancels_to_rounding():
+    """The cross product of parallel vectors: forward mode gives 0, reverse mode what rounding leaves of it."""
+
+    def f(x):
+        c = np.linalg.cond(x)
+        v = np.logspace(c, np.linalg.vector_norm(c, ord=3, keepdims=True), 3, base=1.5)
+        return np.linalg.cross(np.log(v * np.log1p(v)), np.tanh(v.T))
+
+    report = gradcheck(f, np.array([[-1.227, 0.872], [-1.922, -1.39], [1.301, 1.651], [-1.237, 1.773]]))
+    assert "forward mode agrees with reverse mode within the rounding of both" in str(report)
+
+
 def test_C40_overlapping_inputs_are_copied():
     assert gradcheck(lambda x: x * x, np.broadcast_to(np.array([1.0, 2.0]), (3, 2))).inputs[0].elements == 6
     a = np.lib.stride_tricks.as_strided(np.arange(5.0), (3, 3), (8, 8))
