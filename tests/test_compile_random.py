@@ -1,4 +1,4 @@
-"""Random programs, eager against compiled: bit for bit with ``exact=True`` and in written source, else within a bound."""
+"""Random programs, eager against compiled: to the bit with ``exact=True`` and as source, else within a bound."""
 
 import warnings
 

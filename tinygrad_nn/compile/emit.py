@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from .buffers import renewed
 from .helpers import NUMPY_NAMES, into
 from .literals import literal
 from .memory import Memory, is_view
 from .names import Names, legal
 from .program import Program, Value, operands
+from .scalars import quick
 from .traced import Held
 from .update import BLOCK, Rates, descend, plain_sgd
 
@@ -35,11 +36,6 @@ class Code:
         """Compile the text."""
         exec(compile(self.text, "<tinygrad_nn.compile>", "exec"), self.space)
         return self.space["run"]
-
-
-def make_buffers(outlines: Sequence[tuple[Any, ...]]) -> list[ndarray[Any, Any]]:
-    """Make the arrays that a function works in."""
-    return [np.empty(shape, dtype, order) for shape, dtype, order in outlines]
 
 
 class Emitter:
@@ -331,10 +327,7 @@ class Emitter:
             return False
         if isinstance(v.fn, np.ufunc):
             return v.fn.nout == 1 and v.fn.signature is None
-        return (
-            v.fn is np.dot
-            and all(isinstance(a, Value) and a.shape and a.dtype == v.dtype for a in v.args)
-        )
+        return v.fn is np.dot and all(isinstance(a, Value) and a.shape and a.dtype == v.dtype for a in v.args)
 
     def target(self, v: Value, i: int) -> str | None:
         """Give the array that a call writes to: that of an operand that ends here, a free buffer, or a new one."""
@@ -391,46 +384,6 @@ class Emitter:
                 self.looking.pop(self.names[r], None)
         if gone:
             self.lines.append(f"del {', '.join(gone)}")
-
-
-def renewed(buffers: list[Any], i: int, leaf: Any) -> Any:
-    """Give a kept array, or a new one where anybody else (but the leaf whose gradient it is) holds it."""
-    a = buffers[i]
-    if getrefcount(a) > _ALONE + (leaf is not None and leaf._grad is a):
-        a = buffers[i] = np.empty_like(a)
-    return a
-
-
-def _calibrate() -> int:
-    def probe(buffers: list[Any], i: int) -> int:
-        a = buffers[i]
-        return getrefcount(a)
-
-    return probe([np.empty(1)], 0)
-
-
-_ALONE = _calibrate()
-
-
-def quick(v: Value) -> Any:
-    """Give a call's arguments with Python's numbers as 0-d arrays, which NumPy takes faster, where that is the same."""
-    if v.fn not in _ARITHMETIC or len(v.args) != 2:
-        return v.args
-    for x, y in (v.args, v.args[::-1]):
-        if isinstance(x, Value) and x.shape and x.dtype.kind == "f" and type(y) in (int, float) and abs(y) <= 1 << 10:
-            number = _numbers.setdefault((x.dtype, float(y).hex()), np.array(y, x.dtype))
-            return tuple([number if a is y else a for a in v.args])
-    return v.args
-
-
-_numbers: dict[Any, Any] = {}
-#: Functions that take a Python number as one of the array's own dtype.
-_ARITHMETIC = frozenset(
-    [
-        *(np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.power),
-        *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal),
-    ]
-)
 
 
 def reads_of(program: Program, more: Sequence[Value] = ()) -> list[Value]:

@@ -11,8 +11,9 @@ from numpy import ndarray
 
 from ..record import constant
 from ..tensor import Tensor
+from .buffers import make_buffers
 from .capture import captured
-from .emit import Emitter, make_buffers, reads_of
+from .emit import Emitter, reads_of
 from .graph import WithGraph, own
 from .guards import Guards
 from .names import from_path, legal, parameter_names
@@ -88,6 +89,8 @@ class Entry(WithGraph):
         with np.errstate(all="ignore"):
             again = Recording(self.f, args, kwargs, known=self.gradient_leaves, dry=True)
         again.tracer.restore()
+        for rng, state in again.tracer.generators.items():
+            rng.bit_generator.state = state
         entry = Entry.__new__(Entry)
         entry.recording, entry.exact, entry.effects, entry.f = again, self.exact, again.tracer.effects, self.f
         entry._build()

@@ -14,7 +14,8 @@ from ..record import _recorded, caller
 from ..tensor import Tensor
 from ..transforms.gradients import pull
 from ..tree import flatten
-from .emit import Code, Emitter, make_buffers, reads_of
+from .buffers import make_buffers
+from .emit import Code, Emitter, reads_of
 from .memory import is_view
 from .names import from_path
 from .passes.fuse import fuse

@@ -191,7 +191,7 @@ class Tracer(Leaves):
         return t
 
     def numpy_call(self, f: Any, args: Any, kwargs: Any) -> Any:
-        """Record NumPy's own function on what are plain arrays in eager code; give NotImplemented for several results."""
+        """Record NumPy's own function on what are arrays in eager code; NotImplemented for several results."""
         y = f(*strip(args), **strip(kwargs))
         if not isinstance(y, (ndarray, np.generic)):
             return NotImplemented

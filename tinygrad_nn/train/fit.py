@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compile import compile as compiled_form
 from ..files import Path
 from ..mode import enable_grad
 from ..optim import Adam, Optimizer, clip_grad_norm, clip_grad_value
@@ -51,6 +52,7 @@ def fit(
     clip_value: float | None = None,
     resume: Path | None = None,
     world: World = ALONE,
+    compile: bool = False,
 ) -> History:
     """Train a model and give the history: ``history["loss"]``, ``["accuracy"]``, ``["val_loss"]``, ``["lr"]`` ...
 
@@ -62,7 +64,8 @@ def fit(
     single weights: ("0.weight", (2, 3)). ``accumulate`` batches make one step, with the gradient of their mean;
     ``clip_norm`` and ``clip_value`` clip it. ``callbacks`` are functions of the run, EarlyStopping, Checkpoint;
     ``resume`` goes on from a Checkpoint's file. The same seed gives the same bits. ``world`` are the processes that
-    share each batch (``parallel.world()`` under MPI); all of them call ``fit`` alike, and make the same steps.
+    share each batch (``parallel.world()`` under MPI); all of them call ``fit`` alike, and make the same steps. With
+    ``compile`` the batches after the first run as :func:`tinygrad_nn.compile` writes them, forward and backward.
 
     Ctrl-C ends the training after the batch at hand and gives the history so far (``history.stopped``). Input that
     cannot work raises TypeError or ValueError before anything changes, and a loss that is NaN or infinite raises
@@ -80,6 +83,8 @@ def fit(
         raise TypeError(f"{WHO}: the model must be a Module or a function, got {type(model).__name__}")
     if isinstance(model, type):
         raise TypeError(f"{WHO}: the model is the class {model.__name__}; make an object of it")
+    if not isinstance(compile, bool):
+        raise TypeError(f"{WHO}: compile takes True or False, got {compile!r:.60}")
     function = resolve(loss, WHO)
     epochs = whole(WHO, "epochs", epochs, 0)
     size = checked_size(batch_size, WHO)
@@ -103,7 +108,7 @@ def fit(
     for source in sources.values():
         source.world = world
     run = Run(model, optimizer, schedule, epochs, generator, sources, callbacks_of(callbacks, WHO), world)
-    loop = Loop(run, function, metrics_of(metrics, WHO), watched, accumulate, clips)
+    loop = Loop(run, function, metrics_of(metrics, WHO), watched, accumulate, clips, compile)
     if resume is not None and world.rank == 0:
         run.resume(resume)
     if world.size > 1:
@@ -166,6 +171,7 @@ class Loop:
         watched: list[Recorded],
         accumulate: int,
         clips: Mapping[str, float | None],
+        compile: bool,
     ) -> None:
         self.run = run
         self.loss = loss
@@ -180,6 +186,7 @@ class Loop:
         self.interrupt = Interrupt()
         self.batch = 0
         self.checked = False
+        self.compiled = compiled_form(self.backward) if compile else None
 
     def train(self, train: Source, validation: Source | None, progress: bool) -> None:
         """Train until the last epoch is done or something ends it."""
@@ -268,24 +275,27 @@ class Loop:
                 samples = len(target)  # this rank's part
                 if not samples:
                     continue
-            output = run.model(*inputs)
-            if not self.checked:
-                self.check_labels(output, train)
-            loss = self.loss(output, target)
+            share = samples / everything
+            if self.compiled is not None and self.checked:
+                loss, output = self.compiled(not cleared, share, target, *inputs)
+            else:
+                output = run.model(*inputs)
+                if not self.checked:
+                    self.check_labels(output, train)
+                loss = self.loss(output, target)
             value = number(loss, WHO)
             self.batch += totals is not None
             if not math.isfinite(value):
+                if self.compiled is not None and self.checked:
+                    loss = self.loss(run.model(*inputs), target)  # for the graph, which tells the culprit
                 raise self.non_finite(loss, value, inputs, target)
             if not self.checked:
                 self.check(loss)
-            if not cleared:
-                run.optimizer.zero_grad()
-                cleared = True
-            share = samples / everything
-            if share == 1.0:
-                loss.backward()
-            else:
-                loss.backward(np.full(loss.shape, share, loss.dtype))
+            if self.compiled is None or not self.checked:
+                if not cleared:
+                    run.optimizer.zero_grad()
+                _backward(loss, share)
+            cleared = True
             mean += value * share
             if totals is not None:
                 totals.add(value, output, target, samples)
@@ -303,6 +313,15 @@ class Loop:
             if all(p._grad is None for p in self.params):
                 raise ValueError(f"{WHO}: the loss does not depend on any parameter of the optimizer")
         return mean
+
+    def backward(self, clear: bool, share: float, target: Any, *inputs: Any) -> tuple[Any, Any]:
+        """Add a share of a batch's gradients to the parameters', cleared first if asked; give loss and output."""
+        output = self.run.model(*inputs)
+        loss = self.loss(output, target)
+        if clear:
+            self.run.optimizer.zero_grad()
+        _backward(loss, share)
+        return loss.detach(), output.detach() if isinstance(output, Tensor) else output
 
     def check(self, loss: Any) -> None:
         """Raise, before the first step, where no step can work."""
@@ -336,6 +355,13 @@ class Loop:
         return NonFiniteLoss(
             f"{WHO}: the loss is {value} in {where}: {culprit}", run.epoch + 1, self.batch, run.history
         )
+
+
+def _backward(loss: Any, share: float) -> None:
+    if share == 1.0:
+        loss.backward()
+    else:
+        loss.backward(np.full(loss.shape, share, loss.dtype))
 
 
 def _groups(batches: Iterator[Batch], count: int) -> Iterator[tuple[Batch, ...]]:

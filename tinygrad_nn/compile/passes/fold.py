@@ -20,7 +20,12 @@ def _constant(x: Any) -> bool:
 
 def uniform(v: Any) -> Any:
     """Give the one number that a constant array consists of, as a NumPy number; None where it does not."""
-    if isinstance(v, Value) and v.kind == "call" and v.fn in (np.broadcast_to, np.full) and isinstance(v.args[-1], Value):
+    if (
+        isinstance(v, Value)
+        and v.kind == "call"
+        and v.fn in (np.broadcast_to, np.full)
+        and isinstance(v.args[-1], Value)
+    ):
         v = v.args[-1]
     if not (isinstance(v, Value) and v.kind == "const" and v.fixed and v.size):
         return None
