@@ -1,9 +1,12 @@
 """Fold loops, blocks and modules, and compare what the boxes say with what was computed."""
 
+import xml.etree.ElementTree as ElementTree
+
 import numpy as np
 import pytest
 
 import tinygrad_nn as tg
+from tinygrad_nn import nn
 from tinygrad_nn.draw.calls import next_number, note
 from tinygrad_nn.draw.choose import choose
 from tinygrad_nn.draw.fold import Part, Token, find_runs, fold_tokens
@@ -307,3 +310,25 @@ def test_the_modules_of_the_package_make_boxes():
     for title in ("model (Sequential)", "0 (Linear)", "1 (ReLU)", "2 (Linear)"):
         assert f'label="{title}"' in source
     assert "#0 0.weight" in source
+
+
+@pytest.mark.parametrize("name", ["\r\n", "\n\n\n", "a\nb", "x" * 20_000, "]]>", "{|}<i0>"], ids=range(6))
+def test_hostile_names_of_modules_are_titles_of_one_line(name):
+    from tinygrad_nn.draw.render import available
+
+    class Hostile(nn.Module):
+        def __init__(self):
+            super().__init__()
+            setattr(self, name, nn.Linear(2, 2, rng=0))
+
+        def forward(self, x):
+            return getattr(self, name)(x)
+
+    Hostile.__name__ = name
+    model = Hostile()
+    y = model(np.ones((3, 2), np.float32)).sum()
+    for depth in (None, 0, 1):
+        picture = tg.draw(y, names=model, depth=depth, direction="both")
+        assert len(picture.source) < 20_000
+        if available():
+            ElementTree.fromstring(picture.svg())

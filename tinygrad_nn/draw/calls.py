@@ -6,6 +6,7 @@ costs a call 0.3 microseconds and a node nothing.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 from weakref import ref
 
 from ..walk import next_number
+from .style import clip
 
 REMEMBERED = 20_000
 """So many calls are remembered, the latest."""
@@ -38,7 +40,9 @@ class Call:
     @property
     def title(self) -> str:
         """What a box says: ``layers.0 (Linear)``."""
-        return f"{self.path} ({self.kind})" if self.path else self.kind
+        # One line: the first line of a folded module's text is its title.
+        text = f"{self.path} ({self.kind})" if self.path else self.kind
+        return clip(re.sub(r"[\r\n]", "↵", text), 200)
 
 
 def calls_of(numbers: Sequence[int], paths: Mapping[int, str]) -> list[tuple[Call, ...]]:
