@@ -63,7 +63,8 @@ class Guards:
 
     def leave_out(self, objects: Any) -> None:
         """Stop looking into objects whose state compiled code changes as eager code does."""
-        ids = {id(x) for x in objects}
+        # What an effect does to a tensor is to write to it: whether it needs a gradient stays as it was.
+        ids = {id(x) for x in objects if not isinstance(x, Tensor)}
         self.left = ids
         kept = [(t, w) for t, w in zip(self.tests, self.owners, strict=True) if ids.isdisjoint(w)]
         if len(kept) < len(self.tests):
