@@ -168,8 +168,10 @@ def edge_words(back: Backward, r: Record, k: int, single: bool) -> tuple[str, st
             if formula == "g":
                 label[0] = f"g = {number}"
             else:
-                label.append(f"= {brief} = {number}" if 0 < len(brief) <= WIDEST else f"= {number}")
-            full.append(f"= {result.text}" if formula == "g" else f"= {numbers} = {result.text}")
+                label.append(f"= {brief} = {number}" if 0 < len(brief) <= WIDEST and brief != number else f"= {number}")
+            full.append(
+                f"= {result.text}" if formula == "g" or numbers == result.text else f"= {numbers} = {result.text}"
+            )
         else:
             full.append(f"{result.type}: {result.text}")
     return "\n".join(label), "\n".join(full)
