@@ -229,6 +229,7 @@ def report(name: str, cores: int) -> str:
     n = max(1, int(SECONDS / total))
     clocked = [phases(ours, n) for _ in range(rounds)]
     parts = min(clocked, key=lambda p: sum(p.values()))
+    pages = faults(ours)
     capture = Capture(ours)
     forward, backward = functions(capture), rules(capture)
     numpy = {
@@ -239,7 +240,7 @@ def report(name: str, cores: int) -> str:
     us = lambda s: f"{s * 1e6:,.1f}" if s * 1e6 < 1000 else f"{s * 1e6:,.0f}"  # noqa: E731
     lines = [
         f"**{name}**: {workload.about}; {cores} thread{'s' * (cores > 1)}.",
-        f"One eager step: {us(total)} µs; hand-written NumPy: {us(hand)} µs ({total / hand:.2f}×){faults(ours)}.",
+        f"One eager step: {us(total)} µs; hand-written NumPy: {us(hand)} µs ({total / hand:.2f}×){pages}.",
         "",
         "| phase | µs | NumPy alone | the rest | operations | rest per operation |",
         "|---|---|---|---|---|---|",
