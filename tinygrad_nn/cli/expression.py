@@ -275,7 +275,11 @@ class Evaluation:
     def _argument(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) <= TEXT:
             return node.value
-        return self.value(node)
+        value = self.value(node)
+        if isinstance(value, int) and abs(value) > LARGEST:
+            # Some of NumPy's functions count up to such a number: round(x, 10**18) would take years.
+            raise self._refused(node, "a whole number that large is not allowed in a call; write it as a float")
+        return value
 
     def _result_size(self, node: ast.AST, name: str, inputs: list[Any]) -> int:
         if name in ELEMENTWISE:
