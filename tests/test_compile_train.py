@@ -76,7 +76,7 @@ def trained(make, compiled, state=False, change=None, accumulate=1):
 def same(a, b):
     assert len(a) == len(b)
     for p, q in zip(a, b, strict=True):
-        assert p.dtype == q.dtype and p.shape == q.shape and p.tobytes() == q.tobytes()
+        assert (p.dtype, p.shape, p.tobytes()) == (q.dtype, q.shape, q.tobytes())
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ..record import constant
 from ..tensor import Tensor
+from ..tree import flatten
 from .buffers import make_buffers
 from .capture import captured
 from .emit import Emitter, reads_of
@@ -31,7 +32,7 @@ class Entry(WithGraph):
         self.f = f
         self.exact = exact
         self.explanation = ""
-        self.guards = Guards(f)
+        self.guards = Guards(f, flatten((args, kwargs))[0])
         self.gradient_leaves: list[Any] = []
         known = old.gradient_leaves if old is not None else []
         self.recording = recording = Recording(f, args, kwargs, known=known)

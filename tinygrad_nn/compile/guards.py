@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,7 @@ def _foreign(f: Any) -> bool:
 class Guards:
     """A quick check, written as code, that variables, attributes and containers hold what they held."""
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., Any], arguments: Any = ()) -> None:
         self.tests: list[str] = []
         #: The objects on the way to what a test looks at.
         self.owners: list[tuple[int, ...]] = []
@@ -42,6 +43,12 @@ class Guards:
         self.tensors: dict[Any, None] = {}
         self.keep: list[Any] = []
         self._whole(f)
+        # Objects among the arguments (a method's own, a model) are told apart by identity; what they hold is tested.
+        for x in arguments:
+            if isinstance(x, types.FunctionType) or (self._is_object(x) and not isinstance(x, Tensor)):
+                self._inside(x, self._name(x))
+            if not isinstance(x, (Tensor, ndarray, *SCALARS)):
+                self._class_attributes(f, x)
         self.check = self._compiled()
 
     def _compiled(self) -> Callable[[], bool]:
@@ -137,6 +144,13 @@ class Guards:
                     self._test(f"{name}.{k}", v)
             if hasattr(type(value), "training") and "training" not in _attributes(value):
                 self._add(f"{name}.training is {value.training}")
+
+    def _class_attributes(self, f: Any, x: Any) -> None:
+        """Guard the numbers and words that f's code names and that an object has from its class."""
+        for k in dict.fromkeys([n for g in functions(f) for n in global_names(g.__code__)]):
+            value = inspect.getattr_static(type(x), k, None)
+            if value is not None and isinstance(value, SCALARS) and k not in _attributes(x) and legal(k):
+                self._test(f"{self._name(x)}.{k}", value)
 
     @staticmethod
     def _is_object(value: Any) -> bool:
