@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -94,12 +95,12 @@ class NumpyLike(Node):
 
     # -- operators and methods whose call differs from the function's ------------------------------------------------
 
-    __add__, __radd__ = binary(ew.add)
-    __sub__, __rsub__ = binary(ew.subtract)
-    __mul__, __rmul__ = binary(ew.multiply)
-    __truediv__, __rtruediv__ = binary(ew.divide)
-    __matmul__, __rmatmul__ = binary(linalg.matmul)
-    __rpow__ = binary(ew.power)[1]
+    __add__, __radd__ = binary(ew.add, operator.add)
+    __sub__, __rsub__ = binary(ew.subtract, operator.sub)
+    __mul__, __rmul__ = binary(ew.multiply, operator.mul)
+    __truediv__, __rtruediv__ = binary(ew.divide, operator.truediv)
+    __matmul__, __rmatmul__ = binary(linalg.matmul, operator.matmul)
+    __rpow__ = binary(ew.power, operator.pow)[1]
     __floordiv__, __rfloordiv__ = _named("floor_divide")
     __mod__, __rmod__ = _named("remainder")
     __divmod__, __rdivmod__ = _named("divmod")
