@@ -53,6 +53,15 @@ def global_names(code: Any) -> Iterator[str]:
         stack += [k for k in c.co_consts if isinstance(k, types.CodeType)]
 
 
+def attribute_names(code: Any) -> Iterator[str]:
+    """Give the names of attributes (and of other things) that a function's code and the code inside it use."""
+    stack = [code]
+    while stack:
+        c = stack.pop()
+        yield from c.co_names
+        stack += [k for k in c.co_consts if isinstance(k, types.CodeType)]
+
+
 def variables(f: Any) -> Iterator[tuple[str, Any]]:
     """Give name and value of what a function closes over, its defaults and its object."""
     if isinstance(f, types.MethodType):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..tensor import Tensor
-from .capture import _attributes, _content, functions, global_names
+from .capture import _attributes, _content, attribute_names, functions, global_names
 from .names import legal
 
 #: What is compared by value; everything else by identity.
@@ -147,7 +147,7 @@ class Guards:
 
     def _class_attributes(self, f: Any, x: Any) -> None:
         """Guard the numbers and words that f's code names and that an object has from its class."""
-        for k in dict.fromkeys([n for g in functions(f) for n in global_names(g.__code__)]):
+        for k in dict.fromkeys([n for g in functions(f) for n in attribute_names(g.__code__)]):
             value = inspect.getattr_static(type(x), k, None)
             if value is not None and isinstance(value, SCALARS) and k not in _attributes(x) and legal(k):
                 self._test(f"{self._name(x)}.{k}", value)

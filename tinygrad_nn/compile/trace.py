@@ -18,10 +18,11 @@ from numpy import ndarray
 from .. import walk
 from ..mode import is_grad_enabled, no_grad, trace
 from ..op import PLAIN, Op
-from ..record import _explained, _recorded, caller, constant
+from ..record import _explained, _recorded, apply, caller, constant
 from ..tensor import Tensor, seed
 from ..walk import Node, next_number
 from .leaves import Leaves
+from .opaque import check, opaque
 from .traced import Effect, Held, TracedArray, TracedTensor, TraceError, line_of, strip, tensors_in
 
 #: Plain functions that look at shapes and dtypes only.
@@ -334,6 +335,11 @@ class Tracer(Leaves):
         found = self.reverse(walk.graph((y,), self.start), {y: g}, retain, None, ())
         for leaf, d in found.items():
             leaf._receive(d)
+
+    def opaque(self, name: str, f: Any, given: Any, x: Any) -> Any:
+        """Record a function whose own calls depend on values as one call, forward and backward: f(given, x)."""
+        check(name, f, strip(given), np.asarray(strip(x)))
+        return apply(opaque(name, f), (given, x))
 
     # -- changes of state --------------------------------------------------------------------------------------------
 

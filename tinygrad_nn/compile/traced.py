@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,10 @@ _DATA: Any = Node.__dict__["_data"]
 _ENGINE = tuple(f"{__name__.rpartition('.')[0].rpartition('.')[0]}.{m}" for m in _MODULES)
 
 
+#: Whether the values of the trace are out of reach: they would be frozen.
+sealed: ContextVar[bool] = ContextVar("tinygrad_nn.sealed", default=False)
+
+
 class TracedTensor(Tensor):
     """A tensor of a trace: code outside the engine cannot get at its values."""
 
@@ -34,6 +39,11 @@ class TracedTensor(Tensor):
 
     @property
     def _data(self) -> Any:
+        if sealed.get():
+            raise TraceError(
+                "select: in compiled code its functions may use nothing else that the compiled function computes; "
+                "use np.where, or call it outside of the compiled function"
+            )
         if not sys._getframe(1).f_globals["__name__"].startswith(_ENGINE):
             tracer = tracing()
             if tracer is not None:
