@@ -30,7 +30,7 @@ LAYERS = """
     optim data save
     compile
     plots
-    parallel
+    onnx parallel
     train
     __init__
     cli

@@ -11,6 +11,7 @@ from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
 from .malloc import keep_pages
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .onnx import ExportError, export_onnx
 from .save import CheckpointError, load, save
 from .tensor import Parameter, Tensor
 from .train import History, NonFiniteLoss, evaluate, fit
@@ -28,6 +29,7 @@ __all__ = [
     "DataError",
     "Drawing",
     "DrawingError",
+    "ExportError",
     "Explanation",
     "GradientError",
     "GraphFreedError",
@@ -47,6 +49,7 @@ __all__ = [
     "enable_grad",
     "evaluate",
     "explore",
+    "export_onnx",
     "fit",
     "grad",
     "gradcheck",
