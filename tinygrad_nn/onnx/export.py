@@ -127,8 +127,8 @@ class _Run:
                     continue
                 if (shapes or np.shape(a) == np.shape(b)) and not np.array_equal(a, b, equal_nan=True):
                     raise ExportError(
-                        f"export_onnx: {t.op.name if t.op else ''} reads an array that was computed from the input outside the "
-                        f"recorded operations; it would be frozen in the file"
+                        f"export_onnx: {t.op.name if t.op else ''} reads an array that was computed from the input "
+                        f"outside the recorded operations; it would be frozen in the file"
                     )
 
 
