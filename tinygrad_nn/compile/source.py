@@ -266,7 +266,8 @@ class _Author:
         while function in names.taken or function in helpers.taken:
             function += "_"
         result = f"return {value_text}, {{{grads}}}" if self.grads else f"return {value_text}"
-        head = [f'"""{_plain(self.title)}: written by tinygrad_nn.to_source. It needs only NumPy."""', ""]
+        needs = "NumPy and SciPy" if any(m.startswith("scipy") for m in helpers.modules) else "only NumPy"
+        head = [f'"""{_plain(self.title)}: written by tinygrad_nn.to_source. It needs {needs}."""', ""]
         head += [f"import {m}" for m in sorted(helpers.modules)]
         head += ["import numpy as np", ""]
         for t in helpers.texts:
