@@ -713,3 +713,26 @@ def test_a_compiled_function_inside_another_is_guarded():
     assert float(outer(x)) == 6.0
     scale[0] = 3.0
     assert float(outer(x)) == 9.0
+
+
+def test_a_schedule_that_watches_the_loss_inside_compiled_code():
+    runs = []
+    for compiled in (False, True):
+        model = tg.nn.Linear(2, 1, dtype=float, rng=0)
+        optimizer = tg.optim.SGD(model.parameters(), lr=0.5)
+        schedule = tg.optim.schedules.ReduceLROnPlateau(optimizer, patience=1, threshold=0.5)
+        X = np.random.default_rng(0).normal(size=(8, 2))
+
+        def step(x, model=model, optimizer=optimizer, schedule=schedule):
+            loss = (model(x) ** 2).mean() + 1.0
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step(loss)
+            return loss
+
+        f = tg.compile(step, exact=True) if compiled else step
+        losses = [float(f(X)) for _ in range(20)]
+        runs.append((losses, optimizer.lr, schedule.count, schedule.best))
+    assert runs[0] == runs[1]
+    assert runs[0][1] < 0.5

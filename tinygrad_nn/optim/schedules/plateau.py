@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...mode import effect
 from ..checks import real, whole
 from ..optimizer import Optimizer
 from .schedule import Schedule
@@ -68,6 +69,7 @@ class ReduceLROnPlateau(Schedule):
     def _apply(self) -> None:
         """Leave the rates as they are: only ``step`` changes them."""
 
+    @effect
     def step(self, metric: Any = None) -> None:
         """Take the number that is watched, and lower the rates if it is time to."""
         if metric is None:
