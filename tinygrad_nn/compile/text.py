@@ -91,7 +91,8 @@ class Writer:
                 return f"{fenced(self.argument(x), ATOM)}.T", ATOM
             if v.op is not None and v.op.name in ("astype", "cast"):
                 return f"{fenced(self.argument(x), ATOM)}.astype({self.argument(v.params['dtype'])[0]})", ATOM
-            if fn in METHODS and len(args) == 1 and x.dtype is not None:
+            plain = fn is not np.reshape or v.params.get("order", "C") == "C"
+            if fn in METHODS and len(args) == 1 and x.dtype is not None and plain:
                 return f"{fenced(self.argument(x), ATOM)}.{METHODS[fn]}({self._arguments((), v, METHODS[fn])})", ATOM
         name = NUMPY_NAMES.get(fn) or self.helper(fn, v.op.name if v.op is not None else fn.__name__)
         return f"{name}({self._arguments(args, v, '')})", ATOM

@@ -10,24 +10,31 @@ import numpy as np
 
 from ..op import case, composite, general
 from .domains import INF
-from .indexing import plain, scatter, values
+from .indexing import is_tensor, plain, scatter, values
+
+
+def _at(a: Any, i: Any) -> Any:
+    """Give np.take(a, i) for a vector; in a trace by the function that looks at the indices, too."""
+    if is_tensor(i) and not is_tensor(a):
+        return np.reshape(np.take_along_axis(a, np.ravel(i), 0), i.shape)
+    return np.take(a, i)
 
 
 def _pieces(x: Any, xp: Any) -> tuple[Any, Any, Any, Any]:
     """Give (index of the interval, its length, weight of its right end, whether x lies between the ends)."""
     n = xp.shape[0]
     i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, max(n - 2, 0))
-    gap = np.take(xp, np.minimum(i + 1, n - 1)) - np.take(xp, i)
+    gap = _at(xp, np.minimum(i + 1, n - 1)) - _at(xp, i)
     gap = np.where(gap == 0, INF, gap)
     inside = (x >= xp[0]) & (x <= xp[-1])
-    w = np.where(inside, (x - np.take(xp, i)) / gap, 1.0 * (x > xp[-1]))
+    w = np.where(inside, (x - _at(xp, i)) / gap, 1.0 * (x > xp[-1]))
     return i, gap, w, inside
 
 
 def _slope(x: Any, xp: Any, fp: Any) -> Any:
     i, gap, _, inside = _pieces(x, xp)
     right = np.minimum(i + 1, fp.shape[0] - 1)
-    return inside * ((np.take(fp, right) - np.take(fp, i)) / gap)
+    return inside * ((_at(fp, right) - _at(fp, i)) / gap)
 
 
 def _shared(g: Any, i: Any, w: Any, n: int) -> Any:
