@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import functools
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ from .names import Names, legal, parameter_names
 from .passes.cse import cse
 from .passes.dead import dead
 from .passes.fold import fold
+from .products import same_product
 from .program import Builder, Program, Value, operands, uses
 from .recording import Recording, argument_paths
 from .text import ATOM, Text, Writer
@@ -171,12 +171,26 @@ class _Author:
         order = {v: given[v] for v in [*inputs, *[v for v in given if v not in inputs]]}
         self._body(self._names(order), Helpers(set()))
         # Now that it is known which values are written where they are used, the others are numbered without gaps.
-        names = self._names(order, set(self.inline))
+        names = self._names(order, {*self.inline, *self._unpacked()})
         helpers = Helpers(set(names.taken) | set(dir(builtins)))
         body = self._body(names, helpers, set(self.inline))
         arguments = [*inputs, *[v for v in order if v not in inputs]]
         arguments += [v for s, _ in self.seeds if (v := self.builder.values.get(s)) is not None]
         return self._page(names, helpers, body, arguments)
+
+    def _unpacked(self) -> dict[Value, dict[int, Value]]:
+        """Give the calls of which only the two parts are used, with these: loss, d_z = cross_entropy(z, y)."""
+        found: dict[Value, dict[int, Value]] = {}
+        for v in self.program.body:
+            if v.kind == "call" and v.op is not None and v.op.residual:
+                found[v] = {}
+        for v in self.program.body:
+            for x in operands(v):
+                if x in found and v.kind == "part" and len(v.data) == 1 and v.data[0] not in found[x]:
+                    found[x][v.data[0]] = v
+                else:
+                    found.pop(x, None)
+        return {v: parts for v, parts in found.items() if v not in self.program.outputs and set(parts) == {0, 1}}
 
     def _names(self, order: dict[Value, str], hidden: Any = ()) -> Names:
         names = Names(self.program, order, hidden)
@@ -212,8 +226,10 @@ class _Author:
             for x in operands(v):
                 consumer[x] = v
         deep: dict[Value, int] = {}
+        unpacked = self._unpacked()
+        done = {part for parts in unpacked.values() for part in parts.values()}
         for v in self.program.body:
-            if v.kind == "input":
+            if v.kind == "input" or v in done:
                 continue
             text = writer.call(v)
             depth = 1 + max([deep.get(x, 0) for x in operands(v)], default=0)
@@ -237,7 +253,10 @@ class _Author:
             if self._backward(v) and not backward:
                 lines += ["", "# backward"]
                 backward = True
-            line = f"{names.names.get(v, '_')} = {text[0]}"
+            if v in unpacked:
+                line = f"{names[unpacked[v][0]]}, {names[unpacked[v][1]]} = {text[0]}"
+            else:
+                line = f"{names.names.get(v, '_')} = {text[0]}"
             note = f"{v.shape}" if v.shape else "()"
             if v.where is not None and v.where != where and not backward:
                 where = v.where
@@ -364,29 +383,6 @@ def _written(v: Value) -> bool:
         return False
     a = v.data
     return isinstance(a, np.generic) or a.size <= WRITTEN or not array(a).startswith("np.frombuffer")
-
-
-@functools.lru_cache(maxsize=256)
-def _same(a: Any, b: Any) -> bool:
-    rng = np.random.default_rng(0)
-    for _ in range(2):
-        x, y = _sample(rng, a), _sample(rng, b)
-        if np.dot(x, y).tobytes() != np.matmul(x, y).tobytes():
-            return False
-    return True
-
-
-def _sample(rng: Any, outline: Any) -> Any:
-    shape, dtype, order = outline
-    x = rng.normal(size=shape) if np.dtype(dtype).kind == "f" else rng.integers(0, 9, shape)
-    return np.asarray(x.astype(dtype), order="F" if order == "F" else "C")
-
-
-def same_product(a: Value, b: Value) -> bool:
-    """Tell whether np.dot and @ give the same bits for two arrays of these shapes, dtypes and orders in memory."""
-    if a is b or "A" in (a.order, b.order) or a.size + b.size > 1 << 22:
-        return False
-    return _same((a.shape, str(a.dtype), a.order), (b.shape, str(b.dtype), b.order))
 
 
 __all__ = ["Source", "to_source"]
