@@ -70,12 +70,16 @@ def number_text(x: Any) -> str:
 
 
 def short(x: float) -> str:
-    """Write a number with four digits.
+    """Write a number with four digits, or with as many as tell it from a whole number: 1 - y must not read as 1 - 1.
 
-    >>> short(0.123456), short(-2.0), short(1e-12)
-    ('0.1235', '-2', '1e-12')
+    >>> short(0.123456), short(-2.0), short(1e-12), short(0.99998987)
+    ('0.1235', '-2', '1e-12', '0.99999')
     """
-    return f"{x:.4g}"
+    text = f"{x:.4g}"
+    if abs(x) < 1000 and float(text) != x and float(text).is_integer():
+        longer = [f"{x:.{digits}g}" for digits in (6, 9, 12)]
+        text = next((t for t in longer if not float(t).is_integer()), text)
+    return text
 
 
 def summarize(value: Any) -> Summary:
