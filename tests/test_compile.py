@@ -736,3 +736,30 @@ def test_a_schedule_that_watches_the_loss_inside_compiled_code():
         runs.append((losses, optimizer.lr, schedule.count, schedule.best))
     assert runs[0] == runs[1]
     assert runs[0][1] < 0.5
+
+
+def test_what_an_object_among_the_arguments_holds_is_seen():
+    class Scale:
+        factor = 2.0
+
+        @compile
+        def __call__(self, x):
+            return x * self.factor
+
+        @compile
+        def shifted(self, x, *, by=0.0):
+            return x * self.factor + by
+
+    x, a, b = np.array([1.0, 2.0]), Scale(), Scale()
+    assert a.shifted(x).tolist() == [2.0, 4.0]
+    a.factor = 3.0
+    assert a.shifted(x).tolist() == [3.0, 6.0]
+    assert a.shifted(x, by=1.0).tolist() == [4.0, 7.0]
+    assert b.shifted(x).tolist() == [2.0, 4.0]
+    a.factor = 4.0
+    assert a.shifted(x).tolist() == [4.0, 8.0]
+    model = tg.nn.Dropout(0.5, rng=0)
+    run = compile(lambda model, x: model(x))
+    assert not np.array_equal(run(model, np.ones(50)), run(model, np.ones(50)))
+    model.eval()
+    assert run(model, np.ones(50)).tolist() == [1.0] * 50

@@ -192,3 +192,32 @@ def test_dead_gradients_and_repeated_work_are_gone():
     value = f(np.array([0.5, 0.25]))
     value.backward()
     assert bits(source.run()[1]["w"], w.grad)
+
+
+def test_an_operation_and_what_it_keeps_are_unpacked_in_one_line():
+    w = tg.Tensor(np.ones((3, 4)), requires_grad=True, name="W")
+    source = tg.to_source(lambda x, t: tg.nn.functional.cross_entropy(x @ w.T, t), np.ones((5, 4)), np.arange(5) % 3)
+    assert "loss, d_z1 = cross_entropy(" in source
+    value, gradients = source.run()
+    y = tg.nn.functional.cross_entropy(np.ones((5, 4)) @ w.T, np.arange(5) % 3)
+    y.backward()
+    assert value == y.item()
+    assert gradients["W"].tobytes() == w.grad.tobytes()
+
+
+@pytest.mark.parametrize("name", ["concatenate", "stack", "silu", "elu", "svdvals", "rfft"])
+def test_operations_made_of_lambdas_are_written(name):
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    f = {
+        "concatenate": lambda x: np.concatenate([x, x * 2.0], axis=1),
+        "stack": lambda x: np.stack([x, x * 2.0]),
+        "svdvals": lambda x: np.linalg.svdvals(x),
+        "rfft": lambda x: np.fft.rfft(x).real,
+    }.get(name, lambda x: getattr(tg.nn.functional, name)(x))
+    source = tg.to_source(lambda x: np.sin(f(x)).sum(), x)
+    value, gradients = source.run()
+    t = tg.Tensor(x, requires_grad=True)
+    y = np.sin(f(t)).sum()
+    y.backward()
+    assert value == y.item()
+    assert gradients["x"].tobytes() == t.grad.tobytes()
