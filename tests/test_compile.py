@@ -763,3 +763,15 @@ def test_what_an_object_among_the_arguments_holds_is_seen():
     assert not np.array_equal(run(model, np.ones(50)), run(model, np.ones(50)))
     model.eval()
     assert run(model, np.ones(50)).tolist() == [1.0] * 50
+
+
+def test_results_in_objects_are_refused():
+    class Pair:
+        def __init__(self, value):
+            self.value = value
+
+    for f in (np.fft.rfft, lambda x: Pair(x * 2.0), lambda x: Pair([x * 2.0])):
+        with pytest.raises(tg.TraceError, match="would be frozen; return arrays or tensors"):
+            compile(lambda x, f=f: f(x))(np.arange(4.0))
+    fixed = Pair(1)
+    assert compile(lambda x: (x, fixed))(np.ones(2))[1] is fixed

@@ -29,6 +29,22 @@ def _refused(g: Any) -> None:
     raise TraceError("compile: a backward pass inside reaches an argument that has a graph or hooks of its own")
 
 
+def _check_results(results: list[Any]) -> None:
+    """Refuse a result that is an object with tensors of the trace inside: it would be frozen."""
+    for y in results:
+        if isinstance(y, (Tensor, ndarray, np.generic, int, float, complex, str, bytes, type(None))):
+            continue
+        inside = list(getattr(y, "__dict__", {}).values())
+        for c in type(y).__mro__:
+            names = c.__dict__.get("__slots__", ())
+            inside += [getattr(y, k, None) for k in ((names,) if isinstance(names, str) else names)]
+        if any(isinstance(v, TracedTensor) for v in flatten(inside)[0]):
+            raise TraceError(
+                f"compile: the function returns an object of type {type(y).__name__}, which would be frozen; return "
+                f"arrays or tensors, or lists, tuples and dicts of them (of a complex result .real and .imag)"
+            )
+
+
 def placeholder(x: Any, tracked: bool) -> Any:
     """Give what stands for an argument in the trace."""
     if isinstance(x, Tensor):
@@ -82,6 +98,7 @@ class Recording:
                 a, k = rebuild(new)
                 self.result = f(*a, **k)
                 self.outputs, self.rebuild = flatten(self.result)
+                _check_results(self.outputs)
                 # A result that is an argument or a tensor from outside gets a node, as every other result has.
                 self.outputs = [self._node(y) for y in self.outputs]
                 tracer.settle()
