@@ -11,7 +11,7 @@ import tinygrad_nn as tg
 from tinygrad_nn.op import NUMPY, OPS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES = ["how-a-derivative-is-found", "modes-and-transforms", "verification", "adding-an-operation", "compiler"]
+PAGES = ["how-a-derivative-is-found", "modes-and-transforms", "verification", "adding-an-operation", "broadcast-lint", "compiler"]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 

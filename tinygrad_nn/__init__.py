@@ -4,7 +4,19 @@ Unrelated to the project called tinygrad.
 """
 
 from . import data, nn, op, optim, train
-from .check import AnomalyError, Explanation, GradientError, check_graph, detect_anomaly, gradcheck, why
+from .check import (
+    AnomalyError,
+    BroadcastError,
+    BroadcastWarning,
+    Explanation,
+    GradientError,
+    check_graph,
+    detect_anomaly,
+    gradcheck,
+    lint,
+    lint_broadcasts,
+    why,
+)
 from .collector import collect_less_often
 from .compile import TraceError, compile, to_source
 from .data import DataError
@@ -24,6 +36,8 @@ collect_less_often()
 __version__ = "0.1.0"
 __all__ = [
     "AnomalyError",
+    "BroadcastError",
+    "BroadcastWarning",
     "ChangedError",
     "CheckpointError",
     "DataError",
@@ -59,6 +73,8 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "lint",
+    "lint_broadcasts",
     "load",
     "nn",
     "no_grad",

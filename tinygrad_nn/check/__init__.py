@@ -1,6 +1,7 @@
 """Verification: gradients against differences that know their own error, and the operation at fault by name."""
 
 from .anomaly import AnomalyError, detect_anomaly
+from .broadcasts import Broadcast, BroadcastError, BroadcastWarning, lint, lint_broadcasts
 from .gradcheck import gradcheck
 from .graph import GraphReport, check_graph
 from .report import GradcheckReport, GradientError
@@ -8,6 +9,9 @@ from .why import Explanation, why
 
 __all__ = [
     "AnomalyError",
+    "Broadcast",
+    "BroadcastError",
+    "BroadcastWarning",
     "Explanation",
     "GradcheckReport",
     "GradientError",
@@ -15,5 +19,7 @@ __all__ = [
     "check_graph",
     "detect_anomaly",
     "gradcheck",
+    "lint",
+    "lint_broadcasts",
     "why",
 ]

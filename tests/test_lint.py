@@ -1,0 +1,142 @@
+"""Broadcasting that was hardly meant is told, and ordinary code is left alone."""
+
+import runpy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_nn as tg
+from tinygrad_nn import nn
+
+rng = np.random.default_rng(0)
+
+
+def leaf(*shape):
+    return tg.Tensor(rng.normal(size=shape), requires_grad=True)
+
+
+def column_and_row():
+    prediction, target = leaf(4, 1), rng.normal(size=4)
+    return ((prediction - target) ** 2).mean()
+
+
+def row_and_column():
+    prediction, target = leaf(4), rng.normal(size=(4, 1))
+    return ((prediction - target) ** 2).mean()
+
+
+def through_a_network():
+    output, labels = nn.Linear(3, 1, rng=0)(rng.normal(size=(5, 3)).astype(np.float32)), np.ones(5, np.float32)
+    return (output.sigmoid() - labels).sum()
+
+
+def rows_by_their_sums():
+    x = leaf(4, 4)
+    return x / x.sum(axis=1)
+
+
+def weights_of_rows():
+    x, weights = leaf(4, 4), rng.random(4)
+    return x * weights
+
+
+def two_columns():
+    column, row = leaf(3, 1), leaf(1, 3)
+    return column + row
+
+
+FAULTS = {
+    column_and_row: ("prediction (4, 1) and target (4,) both expand, to (4, 4)", "target.reshape(-1, 1)"),
+    row_and_column: ("target (4, 1) and prediction (4,) both expand", "prediction.reshape(-1, 1)"),
+    through_a_network: ("labels (5,) both expand, to (5, 5)", "labels.reshape(-1, 1)"),
+    rows_by_their_sums: ("the result of sum (4,) runs along the last axis of x (4, 4)", "[:, None]"),
+    weights_of_rows: ("weights (4,) runs along the last axis of x (4, 4)", "weights[:, None]"),
+    two_columns: ("column (3, 1) and row (1, 3) both expand, to (3, 3)", "row.T"),
+}
+
+MEANT = {
+    "bias": lambda: leaf(4, 4) + leaf(4),
+    "bias of a layer": lambda: nn.Linear(4, 4, rng=0)(np.ones((4, 4), np.float32)),
+    "outer product": lambda: leaf(3)[:, None] * leaf(5)[None, :],
+    "outer product of one new axis": lambda: leaf(3)[:, None] * leaf(5),
+    "expand_dims": lambda: np.expand_dims(leaf(3), 1) - leaf(3),
+    "outer product after a function": lambda: np.exp(leaf(3)[:, None]) - leaf(3),
+    "reshape": lambda: leaf(3).reshape(-1, 1) - leaf(3),
+    "keepdims": lambda: (x := leaf(4, 4)) / x.sum(axis=1, keepdims=True),
+    "both keepdims": lambda: (x := leaf(4, 4)).sum(axis=1, keepdims=True) * x.sum(axis=0, keepdims=True),
+    "centre columns": lambda: (x := leaf(4, 4)) - x.mean(axis=0),
+    "a number": lambda: leaf(4, 1) * 2.0 + np.float64(1.0) + leaf(),
+    "one element": lambda: leaf(4, 1) + leaf(1),
+    "rectangle": lambda: leaf(4, 3) * rng.random(3),
+    "same shape": lambda: leaf(4, 4) * leaf(4, 4),
+    "mask of attention": lambda: leaf(2, 3, 4, 4) + np.zeros((2, 1, 1, 4)),
+    "channels": lambda: leaf(2, 3, 4, 4) * leaf(3, 1, 1),
+}
+
+
+@pytest.mark.parametrize("program", FAULTS)
+def test_fault_is_told_with_names_shapes_and_a_fix(program):
+    what, fix = FAULTS[program]
+    y = program()
+    (found,) = tg.lint(y)
+    assert Path(__file__).name in found.place
+    assert "expand, to" in found.text or "runs along" in found.text
+    with warnings.catch_warnings(record=True) as warned, tg.lint_broadcasts():
+        warnings.simplefilter("always")
+        for _ in range(3):
+            program()
+    (warning,) = warned
+    assert warning.category is tg.BroadcastWarning
+    assert warning.filename == __file__
+    assert what in str(warning.message)
+    assert fix in str(warning.message)
+    assert "\n" not in str(warning.message)
+    with pytest.raises(tg.BroadcastError), tg.lint_broadcasts(strict=True):
+        program()
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_what_is_meant_is_left_alone(name):
+    y = MEANT[name]()
+    assert tg.lint(y) == []
+    with tg.lint_broadcasts(strict=True):
+        MEANT[name]()
+
+
+@pytest.mark.parametrize("script", ["activations", "scalar_network", "two_moons", "worked_example"])
+def test_examples_raise_no_alarm(script, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [script])
+    with tg.lint_broadcasts(strict=True):
+        runpy.run_path(str(Path(__file__).parents[1] / "examples" / f"{script}.py"))
+
+
+def test_nothing_is_watched_outside_of_the_block():
+    from tinygrad_nn import record
+
+    plain = record._recorded
+    with tg.lint_broadcasts(), tg.detect_anomaly(), tg.lint_broadcasts():
+        assert record._recorded is not plain
+    assert record._recorded is plain
+
+
+def test_decorator_and_bad_options():
+    @tg.lint_broadcasts(strict=True)
+    def loss():
+        return column_and_row()
+
+    with pytest.raises(tg.BroadcastError):
+        loss()
+    with pytest.raises(TypeError, match="strict"):
+        tg.lint_broadcasts(strict="yes")
+
+
+def test_one_finding_for_each_line():
+    a, b = leaf(4, 1), leaf(4)
+    y = 0.0
+    for _ in range(3):
+        y = y + (a - b).sum()
+    z = (a * b).sum()
+    assert len(tg.lint([y, z])) == 2
