@@ -18,6 +18,7 @@ from .names import Names, legal, parameter_names
 from .passes.cse import cse
 from .passes.dead import dead
 from .passes.fold import fold
+from .passes.transposed import transposed
 from .products import same_product
 from .program import Builder, Program, Value, operands, uses
 from .recording import Recording, argument_paths
@@ -96,7 +97,7 @@ class _Author:
         builder = Builder(tracer, self._shown)
         program = builder.build([*recording.outputs, *[g for _, g in self.grads]], [])
         self.builder = builder
-        self.program: Program = dead(cse(fold(cse(dead(program)))))
+        self.program: Program = transposed(dead(cse(fold(cse(dead(program))))))
         self._products()
 
     def _shown(self, t: Any, inner: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .helpers import NUMPY_NAMES
-from .literals import literal
+from .literals import literal, number
 from .program import Value
 
 LOOSE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = 0, 3, 5, 8, 9, 10, 11, 12
@@ -60,6 +60,15 @@ class Writer:
             raise TypeError(f"to_source: a parameter of type {type(x).__name__} cannot be written")
         return text, SIGN if text.startswith("-") else ATOM
 
+    def operand(self, x: Any, other: Any) -> Text:
+        """Give the text of an operand: a single float64 beside an array of float64 needs no word of its dtype."""
+        if isinstance(x, Value) and x.kind == "const" and x.fixed and x.shape == () and x.dtype == np.float64:
+            beside = isinstance(other, Value) and other.shape and other.dtype == np.float64
+            if beside and not isinstance(x.data, np.ndarray) and np.isfinite(x.data):
+                text = number(float(x.data))
+                return text, SIGN if text.startswith("-") else ATOM
+        return self.argument(x)
+
     def call(self, v: Value) -> Text:
         """Give the expression of a call or part."""
         if v.kind == "part":
@@ -74,7 +83,8 @@ class Writer:
                 left = right = LOOSE + 1
             else:
                 left, right = binds, binds + 1
-            return f"{fenced(self.argument(args[0]), left)} {sign} {fenced(self.argument(args[1]), right)}", binds
+            a, b = self.operand(args[0], args[1]), self.operand(args[1], args[0])
+            return f"{fenced(a, left)} {sign} {fenced(b, right)}", binds
         if fn is operator.pow:
             return f"{fenced(self.argument(args[0]), ATOM)} ** {fenced(self.argument(args[1]), SIGN)}", POWER
         if fn is np.negative and not v.params:
@@ -104,6 +114,9 @@ class Writer:
             shape = params.pop("shape")
             params.pop("order", None)
             return ", ".join([self.argument(n)[0] for n in shape]) if isinstance(shape, tuple) and shape else str(shape)
+        axis = params.get("axis")
+        if v.fn in METHODS and type(axis) is tuple and len(axis) == 1:
+            params["axis"] = axis[0]
         return ", ".join([*parts, *[f"{k}={self.argument(p)[0]}" for k, p in params.items()]])
 
     def index(self, index: Any) -> str:
