@@ -19,7 +19,7 @@ class Flow:
 
     def __init__(self, t: Node, y: Node | None = None) -> None:
         self.t = t
-        nodes = [n for n in gc.get_objects() if isinstance(n, Node)] if y is None else walk.everything([y])
+        nodes = [n for n in gc.get_objects() if isinstance(n, Node) and hasattr(n, "_number")] if y is None else walk.everything([y])
         self.nodes: dict[int, Node] = {}
         for n in nodes:
             if n._number not in self.nodes or hasattr(n, "_grad"):
