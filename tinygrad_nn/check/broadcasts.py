@@ -162,7 +162,7 @@ def _of_the_batch(x: Any) -> bool:
 def _name(x: Any, scope: Scope) -> str:
     """Give what the program calls an operand: arrays, which a graph copies, are told by their values."""
     if isinstance(x, Node):
-        return name_of(x, {v._number: name for name, v in scope if isinstance(v, Node)})
+        return name_of(x, {v._number: name for name, v in scope if isinstance(v, Node) and hasattr(v, "_number")})
     same = [n for n, v in scope if isinstance(v, np.ndarray) and v.shape == x.shape and np.array_equal(v, x)]
     return same[0] if same else ""
 

@@ -14,12 +14,18 @@ from ..walk import Node
 #: Nodes are known by their numbers: a freed graph holds stand-ins, under the same number, for large results.
 
 
+def _alive() -> list[Node]:
+    """Give all nodes that there are; one may be only half made (while it is copied or unpickled)."""
+    made = ("_number", "_inputs", "_tracked", "op", "_data")
+    return [n for n in gc.get_objects() if isinstance(n, Node) and all(hasattr(n, name) for name in made)]
+
+
 class Flow:
     """What depends on a tensor among all nodes that are alive (or among a given result's), by number."""
 
     def __init__(self, t: Node, y: Node | None = None) -> None:
         self.t = t
-        nodes = [n for n in gc.get_objects() if isinstance(n, Node) and hasattr(n, "_number")] if y is None else walk.everything([y])
+        nodes = _alive() if y is None else walk.everything([y])
         self.nodes: dict[int, Node] = {}
         for n in nodes:
             if n._number not in self.nodes or hasattr(n, "_grad"):

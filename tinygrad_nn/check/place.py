@@ -39,7 +39,7 @@ def variables(depth: int) -> dict[int, str]:
         return names
     for scope in (frame.f_locals, frame.f_globals):
         for name, value in list(scope.items()):
-            if isinstance(value, Node) and not name.startswith("_"):
+            if isinstance(value, Node) and hasattr(value, "_number") and not name.startswith("_"):
                 names.setdefault(value._number, name)
     return names
 
