@@ -17,7 +17,8 @@ from ..walk import Node
 def _alive() -> list[Node]:
     """Give all nodes that there are; one may be only half made (while it is copied or unpickled)."""
     made = ("_number", "_inputs", "_tracked", "op", "_data")
-    return [n for n in gc.get_objects() if isinstance(n, Node) and all(hasattr(n, name) for name in made)]
+    # isinstance would ask strangers' objects for their __class__, and wake modules that load when they are touched.
+    return [n for n in gc.get_objects() if issubclass(type(n), Node) and all(hasattr(n, name) for name in made)]
 
 
 class Flow:
