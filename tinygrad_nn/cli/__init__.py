@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from .. import __version__
-from . import bench, check, course, draw, launch, train
+from . import bench, check, course, draw, evaluate, launch, predict, train
 from .options import CommandError, Parser
 
-COMMANDS = (train, check, draw, course, bench, launch)
+COMMANDS = (train, predict, evaluate, check, draw, course, bench, launch)
 
 BAD_INPUT = 2
 INTERRUPTED = 128 + signal.SIGINT

@@ -32,6 +32,6 @@ def report(command: str, settings: Mapping[str, Any], parts: Mapping[str, Any]) 
     heading = f"{MARK.decode()}{__version__}: {command}"
     facts = [f"{name}: {value}" for name, value in settings.items()]
     versions = f"versions: Python {platform.python_version()}, NumPy {np.__version__}"
-    blocks = ["\n".join([heading, "=" * len(heading)]), "\n".join([*facts, versions])]
+    blocks = ["\n".join([heading, "=" * min(len(heading), 120)]), "\n".join([*facts, versions])]
     blocks += [f"{title}\n{'-' * len(title)}\n{text}" for title, text in parts.items()]
     return "\n\n".join(blocks) + "\n"

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import draw, evaluate, fit, gradcheck, nn, optim, plots, save
+from .. import draw, evaluate, fit, gradcheck, nn, parallel, plots, save
+from ..data import split
 from ..draw import RendererNotFound
 from ..files import write_atomically
 from ..nn import functional
-from ..optim import schedules
-from ..train import History, confusion_matrix
-from .folder import REPORT, RunFolder
-from .network import ACTIVATIONS, dense
-from .options import real, whole
-from .problems import PROBLEMS, Noisy, Problem
+from ..train import Checkpoint, History, confusion_matrix
+from . import saved, settings
+from .folder import MARK, REPORT, RunFolder
+from .network import dense
+from .options import CommandError, whole
+from .problems import PROBLEMS, Data, Noisy
 from .report import report, table
+from .saved import MODEL
 
-MODEL, HISTORY, CURVES, GRAPH, GRAPH_TEXT = "model.safetensors", "history.csv", "curves.svg", "graph.svg", "graph.dot"
+HISTORY, CURVES, GRAPH, GRAPH_TEXT = "history.csv", "curves.svg", "graph.svg", "graph.dot"
+CHECKPOINT, SETTINGS = "checkpoint.safetensors", "settings.json"
 WRITTEN = (MODEL, HISTORY, CURVES, GRAPH, GRAPH_TEXT, REPORT)
 DRAWN = 8  # samples in the step that is drawn
 CHECKED = 32  # samples in the loss whose gradient is checked
@@ -35,27 +38,25 @@ def add(commands: Any) -> None:
         help="train a network and write a run folder",
         description="Train a dense network on a set of data, of which a fifth is held out, and write a folder with "
         "the model, its history, its curves, the graph of one step, and a report with the confusion matrix and a check "
-        "of the gradients.",
+        "of the gradients. predict and evaluate use the folder afterwards.",
     )
-    about = "; ".join([f"{name}: {problem.about}" for name, problem in PROBLEMS.items()])
-    parser.add_argument("data", choices=PROBLEMS, help=about)
-
-    def option(name: str, field: str, help: str, **more: Any) -> None:
-        defaults = {_shown(getattr(problem, field)) for problem in PROBLEMS.values()}
-        for_each = ", ".join([f"{_shown(getattr(problem, field))} for {n}" for n, problem in PROBLEMS.items()])
-        default = for_each if len(defaults) > 1 else defaults.pop()
-        parser.add_argument(name, default=argparse.SUPPRESS, help=f"{help} (default: {default})", **more)
-
-    option("--hidden", "hidden", "units in each hidden layer; none for a linear model", nargs="*", type=whole(1, 10**6))
-    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="what follows each hidden layer")
-    option("--epochs", "epochs", "passes over the data", type=whole(1))
-    option("--batch-size", "batch_size", "samples in a step", type=whole(1))
-    option("--lr", "lr", "learning rate at the beginning; it falls to 0 along a cosine", type=real(0))
-    option("--momentum", "momentum", "momentum of the descent", type=real(0, 1))
-    option("--noise", "noise", "standard deviation of noise added to the inputs in training", type=real(0))
-    option("--label-smoothing", "label_smoothing", "share of each label spread over all classes", type=real(0, 1))
+    about = "; ".join([f"{name}: {problem.about}" for name, problem in PROBLEMS.items() if name != "csv"])
+    parser.add_argument("data", nargs="?", choices=[n for n in PROBLEMS if n != "csv"], help=about)
+    parser.add_argument("--data", dest="folder", metavar="FOLDER", help="where the IDX files of mnist are")
+    parser.add_argument("--csv", metavar="FILE", help="train on a table instead, one sample a row")
+    parser.add_argument("--target", metavar="COLUMN", help="the column of the table that is to be told")
     parser.add_argument(
-        "--seed", type=whole(0), default=0, help="seed of the weights, the order of the data, the noise"
+        "--task",
+        choices=("auto", "classify", "regress"),
+        default="auto",
+        help="auto: text and whole numbers are classes, other numbers are numbers",
+    )
+    settings.add_options(parser)
+    parser.add_argument(
+        "--checkpoint", type=whole(1), metavar="N", help="keep a checkpoint of every N-th epoch in the run folder"
+    )
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with a run folder that has a checkpoint, in its settings"
     )
     parser.add_argument(
         "--out", help="the run folder (default: runs/ and the name of the data)", default=argparse.SUPPRESS
@@ -64,84 +65,196 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=run, command="train")
 
 
-def _shown(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
 def run(options: argparse.Namespace) -> int:
     """Train, write the folder, print what came out; 1 where the check of the gradients fails."""
+    world = parallel.world()
+    if options.resume is not None:
+        options = _resumed(options)
+    _complete(options)
     problem = PROBLEMS[options.data]
     for name, value in vars(problem).items():
         if name not in ("load", "about") and not hasattr(options, name):
             setattr(options, name, value)
     out = getattr(options, "out", f"runs/{options.data}")
     # A rate that is too large overflows on its way to the error that says so.
-    with RunFolder(out, WRITTEN) as folder, np.errstate(over="ignore", invalid="ignore"):
-        lines, passed = _train(options, problem, folder)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if world.rank:
+            _fitted(options, world, problem.load(options), None)
+            return 0
+        kept = (CHECKPOINT, SETTINGS)
+        with RunFolder(out, WRITTEN if options.checkpoint else (*WRITTEN, *kept)) as folder:
+            lines, passed = _train(options, world, folder, out)
     for line in lines:
         _say(line)
     _say(f"written to {out}: {', '.join(sorted(name for name in WRITTEN if (Path(out) / name).exists()))}")
     return 0 if passed else 1
 
 
-def _train(options: argparse.Namespace, problem: Problem, folder: Path) -> tuple[list[str], bool]:
-    """Fill the folder, and give what is to be printed then and whether the gradients are right."""
-    (X, y), (X_test, y_test) = problem.load()
-    classes = int(y.max()) + 1
-    sizes = [X.shape[1], *options.hidden, classes]
+def _complete(options: argparse.Namespace) -> None:
+    """Check what belongs together: the data by name, or a table and its column."""
+    if options.csv is not None:
+        if options.data is not None or options.folder is not None:
+            raise CommandError("--csv is a set of data of its own; leave the name of the other out")
+        if options.target is None:
+            raise CommandError("--csv needs --target COLUMN, the column that is to be told")
+        options.data = "csv"
+    elif options.data is None:
+        raise CommandError("nothing to train on: name digits, moons, spiral or mnist, or give --csv and --target")
+    elif options.data != "csv" and (options.target is not None or options.task != "auto"):
+        raise CommandError("--target and --task belong to --csv")
+    if options.folder is not None and options.data != "mnist":
+        raise CommandError(f"--data FOLDER belongs to mnist, not to {options.data}")
+
+
+def _resumed(options: argparse.Namespace) -> argparse.Namespace:
+    """Give the settings of an earlier run, with the number of epochs that is asked for now."""
+    folder = Path(options.resume)
+    if not (folder / SETTINGS).is_file() or not (folder / CHECKPOINT).is_file():
+        raise CommandError(f"--resume: {options.resume!r} has no checkpoint; such a run is begun with --checkpoint N")
+    try:
+        found = settings.restored(json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise CommandError(f"--resume: {SETTINGS} of {options.resume!r} cannot be read: {problem!r:.80}") from None
+    if options.data is not None or options.csv is not None:
+        raise CommandError("--resume takes data and settings from the run; give --epochs at most")
+    if hasattr(options, "epochs"):
+        found.epochs = options.epochs
+    found.run, found.command = options.run, options.command
+    found.resume, found.out = options.resume, options.resume
+    found.checkpoint = options.checkpoint or 1
+    if hasattr(options, "quiet"):
+        found.quiet = True
+    if found.data == "csv":
+        found.data = None  # told by --csv again
+    return found
+
+
+def _begin(options: argparse.Namespace, out: str) -> Path:
+    """Make the run folder ours before the training, and put the settings there; give the checkpoint's path."""
+    place = Path(out)
+    place.mkdir(parents=True, exist_ok=True)
+    if not (place / REPORT).exists():
+        heading = f"{MARK.decode()}run that has not ended: {settings.command_text(options)}\n"
+        write_atomically(place / REPORT, [heading.encode()], "train", OSError)
+    text = json.dumps(settings.plain(options), indent=1)
+    write_atomically(place / SETTINGS, [text.encode()], "train", OSError)
+    return place / CHECKPOINT
+
+
+def _fitted(
+    options: argparse.Namespace, world: parallel.World, data: Data, checkpoint: Path | None
+) -> tuple[nn.Sequential, Any, History]:
+    """Make the model and train it; give model, loss and history."""
+    (X, y), (X_held, y_held) = data.train, data.test
     rng = np.random.default_rng(options.seed)
-    model = dense(sizes, options.activation, rng)
-    summary = model.summary((1, X.shape[1]))
-    _say(f"{options.data}: {len(X)} samples to train on, {len(X_test)} held out, {classes} classes")
-    _say(f"network: {'-'.join(map(str, sizes))}, {options.activation}, {summary.total:,} parameters")
-    optimizer = optim.SGD(model.parameters(), lr=options.lr, momentum=options.momentum)
-    loss = nn.CrossEntropyLoss(label_smoothing=options.label_smoothing)
+    sizes = [X.shape[1], *options.hidden, data.classes or y.shape[1]]
+    model = dense(
+        sizes, options.activation, rng, options.init, options.dropout, options.batch_norm, dtype=options.dtype
+    )
+    summary = model.summary((2, X.shape[1]))
+    if not world.rank:
+        _say(_first_line(options, data))
+        _say(f"network: {'-'.join(map(str, sizes))}, {options.activation}, {summary.total:,} parameters")
+    if options.validation:
+        stratify = y if data.classes else None
+        (X, y), (X_held, y_held) = split(X, y, test_size=options.validation, rng=0, stratify=stratify)
+    X = settings.as_dtype(X, options.dtype)
+    held_out = (settings.as_dtype(X_held, options.dtype), _targets(y_held, data, options))
+    y = _targets(y, data, options)
+    loss: Any = nn.CrossEntropyLoss(label_smoothing=options.label_smoothing) if data.classes else nn.MSELoss()
+    optimizer = settings.optimizer_of(options, model.parameters())
+    callbacks = settings.callbacks_of(options)
+    if options.checkpoint is not None and checkpoint is not None:
+        callbacks.append(Checkpoint(checkpoint, every=options.checkpoint))
+    elif options.checkpoint is not None:
+        callbacks.append(Checkpoint(Path(options.out if hasattr(options, "out") else ".") / CHECKPOINT))
     history = fit(
         model,
         loss,
         Noisy(X, y, options.noise, rng) if options.noise else (X, y),
-        (X_test, y_test),
+        held_out,
         epochs=options.epochs,
-        batch_size=options.batch_size,
-        schedule=schedules.CosineAnnealingLR(optimizer, options.epochs),
+        batch_size=len(X) if options.optimizer == "lbfgs" else options.batch_size,
+        optimizer=optimizer,
+        schedule=settings.schedule_of(options, optimizer, settings.steps_of(options, len(X))),
+        metrics=[*options.metric, *([] if data.classes or "r2" in options.metric else ["r2"])] or None,
+        record=options.record,
+        callbacks=callbacks,
+        accumulate=options.accumulate,
+        clip_norm=options.clip_norm,
+        clip_value=options.clip_value,
         progress=not hasattr(options, "quiet"),
         rng=rng,
+        compile=options.compile,
+        resume=None if options.resume is None else Path(options.resume) / CHECKPOINT,
+        world=world,
     )
-    if history.stopped:
+    if history.stopped == "interrupted by Ctrl-C":
         raise KeyboardInterrupt
-    found = evaluate(model, functional.cross_entropy, (X_test, y_test))
-    right = round(found["accuracy"] * len(y_test))
-    result = f"loss {found['loss']:.4f}, accuracy {100 * found['accuracy']:.2f} % ({right} of {len(y_test)})"
+    return model.eval(), loss, history
+
+
+def _targets(y: Any, data: Data, options: argparse.Namespace) -> Any:
+    return y if data.classes else settings.as_dtype(y, options.dtype)
+
+
+def _first_line(options: argparse.Namespace, data: Data) -> str:
+    name = Path(options.csv).name if options.csv is not None else options.data
+    kind = f"{data.classes} classes" if data.classes else "numbers to tell"
+    return f"{name}: {len(data.train[0])} samples to train on, {len(data.test[0])} held out, {kind}"
+
+
+def _train(options: argparse.Namespace, world: parallel.World, folder: Path, out: str) -> tuple[list[str], bool]:
+    """Fill the folder, and give what is to be printed then and whether the gradients are right."""
+    data = PROBLEMS[options.data].load(options)
+    checkpoint = _begin(options, out) if options.checkpoint else None
+    model, loss, history = _fitted(options, world, data, checkpoint)
+    X, y = settings.as_dtype(data.train[0], options.dtype), _targets(data.train[1], data, options)
+    X_test, y_test = settings.as_dtype(data.test[0], options.dtype), _targets(data.test[1], data, options)
+    plain = functional.cross_entropy if data.classes else functional.mse_loss
+    found = evaluate(model, plain, (X_test, y_test), metrics=None if data.classes else ["r2"])
+    if data.classes:
+        right = round(found["accuracy"] * len(y_test))
+        result = f"loss {found['loss']:.4f}, accuracy {100 * found['accuracy']:.2f} % ({right} of {len(y_test)})"
+    else:
+        result = f"mean squared error {found['loss'] * data.scale**2:.6g}, R² {found['r2']:.4f}"
     for name, p in model.named_parameters():
         p.name = name
     checked = gradcheck(
-        lambda *_: functional.cross_entropy(model(X_test[:CHECKED]), y_test[:CHECKED]),
+        lambda *_: plain(model(X_test[:CHECKED]), y_test[:CHECKED]),
         *model.parameters(),
         samples=16,
         raise_error=False,
     )
     verdict = str(checked).partition("\n")[0].removeprefix("gradcheck: ")
+    if history.stopped:
+        result = f"{result}; {history.stopped}"
     notes = _pictures(model, loss, history, X[:DRAWN], y[:DRAWN], folder)
-    settings = {
-        "data": f"{options.data}, {problem.about}: {len(X)} samples to train on, {len(X_test)} held out",
-        "network": f"{'-'.join(map(str, sizes))}, {options.activation}",
-        "training": f"{options.epochs} epochs, batches of {options.batch_size}, SGD with lr {options.lr:g} falling to "
-        f"0 along a cosine, momentum {options.momentum:g}, seed {options.seed}",
+    sizes = [X.shape[1], *options.hidden, data.classes or y.shape[1]]
+    about = f"{data.about}: {len(X)} samples to train on, {len(X_test)} held out"
+    extra = [f"drawn by {options.init}"] if options.init != "default" else []
+    extra += [f"dropout {options.dropout:g}"] if options.dropout else []
+    extra += ["normalized by the batch"] if options.batch_norm else []
+    extra += [options.dtype] if options.dtype != "float32" else []
+    facts = {
+        "data": f"{options.data}, {about}",
+        "network": ", ".join([f"{'-'.join(map(str, sizes))}, {options.activation}", *extra]),
+        "training": settings.training_text(options),
         "against overfitting": f"noise {options.noise:g} on the inputs, label smoothing {options.label_smoothing:g} "
         f"(the loss in history.csv and curves.svg includes the smoothing, the one below does not)",
     }
+    confusion = "Confusion matrix of the held-out samples (rows: true class, columns: predicted)"
     parts = {
         "Held out": result,
-        "Model": summary,
-        "Confusion matrix of the held-out samples (rows: true class, columns: predicted)": table(
-            confusion_matrix(model(X_test), y_test)
-        ),
-        f"Gradient check of the trained model's loss on {CHECKED} held-out samples": checked,
+        "Model": model.summary((1, X.shape[1])),
+        **({confusion: table(confusion_matrix(model(X_test), y_test))} if data.classes else {}),
+        f"Gradient check of the trained model's loss on {min(CHECKED, len(X_test))} held-out samples": checked,
         **({"Notes": "\n".join(notes)} if notes else {}),
     }
-    save(model, folder / MODEL, metadata=_metadata(options, sizes))
+    save(model, folder / MODEL, metadata=saved.describe(options, sizes, data))
     history.to_csv(folder / HISTORY)
-    write_atomically(folder / REPORT, [report(_command(options), settings, parts).encode()], "train", OSError)
+    text = report(settings.command_text(options), facts, parts)
+    write_atomically(folder / REPORT, [text.encode()], "train", OSError)
     return [f"held out: {result}", f"gradient check: {verdict}", *notes], checked.passed
 
 
@@ -163,20 +276,6 @@ def _pictures(model: nn.Module, loss: Any, history: History, X: Any, y: Any, fol
     for p in model.parameters():
         p.zero_grad()
     return notes
-
-
-def _metadata(options: argparse.Namespace, sizes: Sequence[int]) -> dict[str, str]:
-    """Say in the file of the weights what network they belong to."""
-    return {"data": options.data, "sizes": " ".join(map(str, sizes)), "activation": options.activation}
-
-
-def _command(options: argparse.Namespace) -> str:
-    hidden = " ".join(["--hidden", *map(str, options.hidden)])
-    return (
-        f"tinygrad-nn train {options.data} {hidden} --activation {options.activation} --epochs {options.epochs} "
-        f"--batch-size {options.batch_size} --lr {options.lr:g} --momentum {options.momentum:g} "
-        f"--noise {options.noise:g} --label-smoothing {options.label_smoothing:g} --seed {options.seed}"
-    )
 
 
 def _say(text: str) -> None:
