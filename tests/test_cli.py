@@ -31,7 +31,9 @@ def test_help_names_the_commands_and_says_what_they_do(capsys):
         "--quiet",
     ]:
         assert option in out
-    assert "(default: 64 32 for digits, 16 16 for moons)" in " ".join(out.split())
+    assert "(default: 64 32 for digits, 16 16 for moons, 32 32 for spiral, 128 for mnist, 32 32 for csv)" in " ".join(
+        out.split()
+    )
 
 
 def test_version(capsys):
@@ -52,7 +54,10 @@ def test_as_a_module():
         ([], "tinygrad-nn: missing COMMAND; see tinygrad-nn --help"),
         (["fly"], "tinygrad-nn: argument COMMAND: invalid choice: 'fly'"),
         (["--verison"], "tinygrad-nn: "),
-        (["train"], "tinygrad-nn train: missing data; see tinygrad-nn train --help"),
+        (
+            ["train"],
+            "tinygrad-nn train: nothing to train on: name digits, moons, spiral or mnist, or give --csv and --target",
+        ),
         (["train", "dogs"], "tinygrad-nn train: argument data: invalid choice: 'dogs'"),
         (["train", "digits", "moons"], "tinygrad-nn: unrecognized arguments: moons"),
         (["train", "digits", "--epoch", "3"], "unrecognized arguments: --epoch 3"),

@@ -77,7 +77,8 @@ class RunFolder:
 
     def _put(self) -> None:
         target = Path(self.out)
-        if self.path.parent.resolve() != target.resolve():
+        # The run itself may have made it meanwhile, for its checkpoints.
+        if not os.path.lexists(target):
             self.path.rename(target)
             return
         written = sorted(os.listdir(self.path), key=lambda name: name == REPORT)
