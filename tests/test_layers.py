@@ -16,7 +16,7 @@ MAX_LINES = 400
 # A module imports from lower rows, and from its own row only what lies in its own folder. The lowest row is for small
 # helpers that import nothing of the package.
 LAYERS = """
-    collector errors convert files malloc mode tree
+    collector errors convert files malloc mode own tree
     op
     symbol
     ops

@@ -99,6 +99,11 @@ class Op:
     ) -> None:
         if not callable(fn):
             raise TypeError(f"{family}: fn must be a function of arrays, got {type(fn).__name__}")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"{family}: name must be text, got {name!r}")
+        for i, rule in enumerate(rules):
+            if rule is not None and not callable(rule):
+                raise TypeError(f"{family}: rule {i} must be a function rule(g, y, *inputs), got {rule!r}")
         self.name = name or _name_of(fn)
         self.family = family
         self.fn = fn
@@ -128,6 +133,12 @@ class Op:
         elif callable(numpy):
             numpy = (numpy,)
         self.numpy = tuple(numpy)
+        if not self.built_in:
+            for f in self.numpy:
+                if f in NUMPY and NUMPY[f].built_in:
+                    raise ValueError(
+                        f"{self.name}: np.{f.__name__} is the library's own operation already; leave numpy= out"
+                    )
         if register:
             OPS[self.name] = self
             for f in self.numpy:
@@ -151,7 +162,9 @@ class Op:
             except (TypeError, ValueError):
                 continue
             try:
-                signature.bind(*[None] * (2 + (1 if self.variadic else len(self.rules))))
+                # Parameters of the rule without a default, by keyword only, come with the call.
+                given = {p.name: None for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
+                signature.bind(*[None] * (2 + (1 if self.variadic else len(self.rules))), **given)
             except TypeError:
                 inputs = "*inputs" if self.variadic else ", ".join(f"x{k}" for k in range(len(self.rules)))
                 raise TypeError(
@@ -230,8 +243,9 @@ class Op:
                     params[k] = v
             elif k not in defaults or v is not defaults[k]:
                 known = ", ".join(self.parameters) or "none"
+                shown = f"an array of shape {v.shape}" if hasattr(v, "shape") else repr(v)
                 raise TypeError(
-                    f"{self.name}: argument {k}={v!r} has no derivative rule (parameters with one: {known}); "
+                    f"{self.name}: argument {k}={shown} has no derivative rule (parameters with one: {known}); "
                     f"leave it out, or detach the tensor first"
                 )
         return tuple(inputs), params

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from . import own
 from .convert import NUMBERS, as_operand
 from .mode import current, tracing
 from .op import Op
@@ -103,7 +104,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
         if tracer is not None:
             return tracer.apply(op, inputs, values, params, needs)
         try:
-            y = op.fn(*values, **params)
+            y = op.fn(*values, **params) if op.built_in else own.computed(op, values, params)
         except Exception as e:
             raise _explained(e, op, values, params) from None
         if op.residual:
@@ -124,7 +125,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
     if params:
         params = {k: _own(v) for k, v in params.items()}
     try:
-        y = op.fn(*values, **params)
+        y = op.fn(*values, **params) if op.built_in else own.computed(op, values, params)
     except Exception as e:
         raise _explained(e, op, values, params) from None
     if op.residual:
@@ -132,6 +133,11 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
         params = {**params, "residual": residual}
     if type(y) is not ndarray and not isinstance(y, np.generic):
         y = np.asarray(y)
+    if not op.built_in and y.dtype.kind != "f":
+        # Whole numbers have no derivative; a cotangent would be rounded to them on its way.
+        t = constant(y, True)
+        t._where = caller()
+        return t
     return _recorded(y, op, inputs, (y, *values), params, caller())
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from . import own
 from .mode import tracing
 from .op import Op
 
@@ -262,37 +263,47 @@ def reverse(
                 t._cotangent = g
             rules = op.rules
             n = len(args)
-            if op.variadic:
-                parts = rules[0](g, *args, **params)
             i = 0
-            for x in t._inputs:
-                i += 1
-                if isinstance(x, Node) and x._tracked and (live is None or x in live):
+            try:
+                if not op.built_in:
+                    if not record:
+                        g, *args = own.frozen((g, *args))
                     if op.variadic:
-                        gx = parts[i - 1]
-                    else:
-                        rule = rules[i - 1]
-                        if rule is None:
-                            continue
-                        # The frequent forms spelled out: unpacking the arguments costs as much as a small product.
-                        if params:
-                            gx = rule(g, *args, **params)
-                        elif n == 3:
-                            gx = rule(g, args[0], args[1], args[2])
-                        elif n == 2:
-                            gx = rule(g, args[0], args[1])
+                        parts = own.gradients(op, rules[0](g, *args, **params), n - 1)
+                elif op.variadic:
+                    parts = rules[0](g, *args, **params)
+                for x in t._inputs:
+                    i += 1
+                    if isinstance(x, Node) and x._tracked and (live is None or x in live):
+                        if op.variadic:
+                            gx = parts[i - 1]
                         else:
-                            gx = rule(g, *args)
-                    a = saved[i]
-                    if gx.shape != a.shape:
-                        gx = fold(gx, a.shape)
-                    dtype = a.dtype
-                    if gx.dtype is not dtype and gx.dtype != dtype:
-                        gx = gx.astype(dtype)
-                    if x in cotangents:
-                        plus(cotangents, x, gx)
-                    else:
-                        cotangents[x] = gx
+                            rule = rules[i - 1]
+                            if rule is None:
+                                continue
+                            # The frequent forms spelled out: unpacking the arguments costs as much as a small product.
+                            if params:
+                                gx = rule(g, *args, **params)
+                            elif n == 3:
+                                gx = rule(g, args[0], args[1], args[2])
+                            elif n == 2:
+                                gx = rule(g, args[0], args[1])
+                            else:
+                                gx = rule(g, *args)
+                        a = saved[i]
+                        if not op.built_in:
+                            gx = own.gradient(op, i - 1, gx, saved)
+                        if gx.shape != a.shape:
+                            gx = fold(gx, a.shape)
+                        dtype = a.dtype
+                        if gx.dtype is not dtype and gx.dtype != dtype:
+                            gx = gx.astype(dtype)
+                        if x in cotangents:
+                            plus(cotangents, x, gx)
+                        else:
+                            cotangents[x] = gx
+            except Exception as e:
+                own.failed(op, e, f"the rule of input {max(i - 1, 0)}")
         if not retain:
             t._saved = saved = args = None
             if t._params and "residual" in t._params:
@@ -353,25 +364,32 @@ def forward(
         if "residual" in params:
             params = {k: v for k, v in params.items() if k != "residual"}
         y, xs = args[0], args[1:]
-        if op.family == "elementwise":
-            total = None
-            for v, rule in zip(ts, op.rules, strict=True):
-                if v is not None and rule is not None:
-                    v = rule(np.broadcast_to(v, y.shape) if v.shape != y.shape else v, *args, **params)
-                    total = v if total is None else total + v
-        elif op.family == "linear":
-            full = tuple([np.zeros_like(s) if v is None else v for v, s in zip(ts, saved[1:], strict=True)])
-            total = run(op, full, params)
-        elif op.family == "multilinear":
-            total = None
-            for i, v in enumerate(ts):
-                if v is not None:
-                    part = run(op, (*xs[:i], v, *xs[i + 1 :]), params)
-                    total = part if total is None else total + part
-        elif op.jvp is not None:
-            total = op.jvp(ts, *args, **params)
-        else:
-            total = derive(op, ts, args, params)
+        if not op.built_in and not record:
+            ts, args = own.frozen(ts), tuple(own.frozen(args))
+        try:
+            if op.family == "elementwise":
+                total = None
+                for v, rule in zip(ts, op.rules, strict=True):
+                    if v is not None and rule is not None:
+                        v = rule(np.broadcast_to(v, y.shape) if v.shape != y.shape else v, *args, **params)
+                        total = v if total is None else total + v
+            elif op.family == "linear":
+                full = tuple([np.zeros_like(s) if v is None else v for v, s in zip(ts, saved[1:], strict=True)])
+                total = run(op, full, params)
+            elif op.family == "multilinear":
+                total = None
+                for i, v in enumerate(ts):
+                    if v is not None:
+                        part = run(op, (*xs[:i], v, *xs[i + 1 :]), params)
+                        total = part if total is None else total + part
+            elif op.jvp is not None:
+                total = op.jvp(ts, *args, **params)
+            else:
+                total = derive(op, ts, args, params)
+        except Exception as e:
+            own.failed(op, e, "forward mode")
+        if not op.built_in:
+            total = own.tangent(op, total, y.shape)
         if total is not None:
             if total.shape != y.shape:
                 total = np.broadcast_to(total, y.shape)

@@ -70,7 +70,7 @@ class OperationReport:
         return f"{self.op.name}{named}" + (f" at {self.place}" if self.place else "")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class GraphReport:
     """What was found of all operations of a graph; ``print`` it."""
 
@@ -95,6 +95,9 @@ class GraphReport:
     def resolution(self) -> float:
         """The largest error bound of the differences, relative to the operation's largest derivative."""
         return max([o.resolution for o in self.operations], default=0.0)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         n = len(self.operations)
@@ -219,10 +222,10 @@ def _operation(t: Node, names: dict[int, str], rng: Any) -> OperationReport:
         return report
     arguments, leaves = _stand_ins(t, names)
     level = Level(lambda: [apply(op, arguments, params)], leaves, rng, 0, DIRECTIONS)
-    if level.broken is not None:
-        report.faults.append(_failure(t, level.broken))
-        return report
     writes = _writes(t)
+    if level.broken is not None:
+        report.faults.append(writes or _failure(t, level.broken))
+        return report
     if writes:
         report.faults.append(writes)
         return report

@@ -32,7 +32,7 @@ class Finding:
         return f"{self.place}{self.output}: {describe(self.verdict)}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class InputReport:
     """What was found for one input."""
 
@@ -85,6 +85,9 @@ class InputReport:
         """Say how many of the comparisons differ."""
         return f"{len(self.failures)} of {len(self.findings)} comparisons differ"
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         amount = f"{self.elements} of {self.size} elements" if self.size != self.elements else f"{self.size} elements"
         parts = [amount] + ([f"{self.directions} directions"] if self.directions else [])
@@ -107,7 +110,7 @@ class InputReport:
         return "\n".join(lines)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class GradcheckReport:
     """What a gradient check found; ``print`` it."""
 
@@ -136,6 +139,9 @@ class GradcheckReport:
     def resolution(self) -> float:
         """The largest relative error bound of the differences over all inputs and orders."""
         return max([i.resolution for i in self.inputs] + ([self.higher.resolution] if self.higher else []), default=0.0)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         level = "" if self.order == 1 else f", derivative {self.order}"

@@ -1,0 +1,122 @@
+"""Operations that a user declares: what their functions and rules may give back, and errors that name them.
+
+The library's own operations are tested to keep to this; of anybody else's the walkers ask here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy import ndarray
+
+#: What a rule may stumble over. Raised again in the same type, with the operation's name.
+_KINDS = (np.linalg.LinAlgError, OverflowError, ZeroDivisionError, IndexError, ValueError, TypeError, AttributeError)
+
+
+def frozen(values: Any) -> list[Any]:
+    """Give arrays as views that cannot be written to, and anything else as it is."""
+    out = []
+    for v in values:
+        if type(v) is ndarray:
+            v = v.view()
+            v.flags.writeable = False
+        out.append(v)
+    return out
+
+
+def computed(op: Any, values: list[Any], params: dict[str, Any]) -> Any:
+    """Run an operation's function on arrays that it cannot write to, and check that it gives one array of numbers."""
+    try:
+        y = op.fn(*frozen(values), **params)
+    except ValueError as e:
+        if "read-only" in str(e):
+            raise ValueError("the function writes to one of its inputs; let it work on a copy") from None
+        raise
+    if not op.residual:
+        return _numbers(y)
+    if not isinstance(y, tuple) or len(y) != 2:
+        raise TypeError(f"with residual=True the function must give (result, residual), it gave {_kind(y)}")
+    return _numbers(y[0]), y[1]
+
+
+def _numbers(y: Any) -> Any:
+    if y is None or isinstance(y, (tuple, dict, set, str)):
+        raise TypeError(f"the function gave {_kind(y)}, needed one array; several results go into one, to be sliced")
+    a = y if isinstance(y, (ndarray, np.generic)) else np.asarray(y)
+    if a.dtype.kind not in "fiub":
+        raise TypeError(f"the function gave dtype {a.dtype}, needed real numbers")
+    return a
+
+
+def gradient(op: Any, which: int, g: Any, saved: tuple[Any, ...]) -> Any:
+    """Give what a rule returned for an input as an array, or raise TypeError or ValueError where it cannot be one.
+
+    Its shape may be that of the input broadcast, as the walkers fold it back. A number fits an input without axes.
+    """
+    shape = saved[1 + which].shape
+    if isinstance(g, (float, int)) and shape == ():
+        return np.asarray(g, float)
+    if not hasattr(g, "shape"):
+        raise TypeError(
+            f"{op.name}: the rule of input {which} gave {_kind(g)}, needed an array of the input's shape {shape}: "
+            f"the cotangent g times the derivative"
+        )
+    given = g.shape
+    if given != shape:
+        most = max([v.ndim for v in saved if hasattr(v, "ndim")])
+        pairs = zip(reversed(given), reversed(shape), strict=False)
+        if len(given) > most or not all([n == m or m == 1 or n == 1 for n, m in pairs]):
+            raise ValueError(
+                f"{op.name}: the rule of input {which} gave shape {given}, which does not fit the input's shape {shape}"
+            )
+    if g.dtype.kind not in "fiub":
+        raise TypeError(f"{op.name}: the rule of input {which} gave dtype {g.dtype}, needed real numbers")
+    return g
+
+
+def gradients(op: Any, parts: Any, n: int) -> Any:
+    """Check that the rule of an operation of any number of inputs gives one gradient for each."""
+    if not isinstance(parts, (list, tuple)) or len(parts) != n:
+        raise TypeError(f"{op.name}: the rule gave {_kind(parts)}, needed a list of {n} gradients, one per input")
+    return parts
+
+
+def tangent(op: Any, t: Any, shape: tuple[int, ...]) -> Any:
+    """Give what forward mode found as an array, or raise TypeError or ValueError naming the operation.
+
+    None, for no tangent at all, stays None where no rule had one to give.
+    """
+    if t is None and op.jvp is None:
+        return None
+    if isinstance(t, (float, int)) and shape == ():
+        return np.asarray(t, float)
+    if not hasattr(t, "shape"):
+        raise TypeError(
+            f"{op.name}: forward mode gave {_kind(t)}, needed an array of the result's shape {shape}; "
+            f"a zero tangent is np.zeros_like(y)"
+        )
+    given = t.shape
+    pairs = zip(reversed(given), reversed(shape), strict=False)
+    if len(given) > len(shape) or not all([n in (1, m) for n, m in pairs]):
+        raise ValueError(f"{op.name}: forward mode gave shape {given}, needed the result's shape {shape}")
+    return t
+
+
+def failed(op: Any, e: Exception, what: str) -> NoReturn:
+    """Raise what a rule raised again, with the operation's name; in the same type where that can be."""
+    kind = type(e)
+    if op.built_in or kind not in _KINDS or str(e).startswith(f"{op.name}: "):
+        raise e
+    text = str(e)
+    if "read-only" in text:
+        text += " (a rule may not write to g, y or its inputs: let it work on a copy)"
+    raise kind(f"{op.name}: {what} failed with {kind.__name__}: {text}") from e
+
+
+def _kind(x: Any) -> str:
+    if x is None:
+        return "None (is a return missing?)"
+    if isinstance(x, (tuple, list)):
+        return f"a {type(x).__name__} of {len(x)}"
+    return f"{x!r}" if isinstance(x, (float, int)) else f"a {type(x).__name__}"
