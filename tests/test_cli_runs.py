@@ -210,7 +210,8 @@ def test_what_is_no_run(tmp_path, capsys):
 ALL = [
     "--hidden", "8", "--activation", "tanh", "--init", "orthogonal", "--dropout", "0.2", "--batch-norm", "--dtype",
     "float64", "--optimizer", "nadam", "--optimizer-option", "betas=(0.8,0.99)", "--weight-decay", "0.001",
-    "--schedule", "exponential", "--schedule-option", "gamma=0.9", "--clip-norm", "2", "--clip-value", "1", "--accumulate", "2",
+    "--schedule", "exponential", "--schedule-option", "gamma=0.9", "--clip-norm", "2", "--clip-value", "1",
+    "--accumulate", "2",
     "--validation", "0.25", "--patience", "50", "--metric", "top_k", "--record", "0.weight[0,1]", "--lr", "0.02",
     "--epochs", "6", "--batch-size", "50", "--seed", "4", "--quiet",
 ]  # fmt: skip
