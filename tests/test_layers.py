@@ -33,6 +33,7 @@ LAYERS = """
     onnx parallel
     train
     __init__
+    estimators
     cli
     __main__
 """
@@ -195,7 +196,9 @@ def test_ops_never_reach_tensor():
 
 def test_modules_load_only_base_dependencies():
     base = requirement_names(PROJECT["dependencies"])
-    faults = [f"{m}:{line} {name}" for m, line, name in third_party(SOURCES, into_functions=False) if name not in base]
+    # Estimators are classes of scikit-learn's; nothing loads the module but who asks for it by name.
+    found = [x for x in third_party(SOURCES, into_functions=False) if x[0] != f"{PACKAGE}.estimators"]
+    faults = [f"{m}:{line} {name}" for m, line, name in found if name not in base]
     assert faults == [], "an optional package is imported inside the function that needs it"
 
 
