@@ -29,6 +29,7 @@ LAYERS = """
     nn
     optim data save
     compile
+    inspection
     plots
     onnx parallel
     train

@@ -21,6 +21,7 @@ from .collector import collect_less_often
 from .compile import TraceError, compile, to_source
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
+from .inspection import Kept, Memory, memory
 from .malloc import keep_pages
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .onnx import ExportError, export_onnx
@@ -48,6 +49,8 @@ __all__ = [
     "GradientError",
     "GraphFreedError",
     "History",
+    "Kept",
+    "Memory",
     "NonFiniteLoss",
     "Parameter",
     "RenderError",
@@ -76,6 +79,7 @@ __all__ = [
     "lint",
     "lint_broadcasts",
     "load",
+    "memory",
     "nn",
     "no_grad",
     "op",

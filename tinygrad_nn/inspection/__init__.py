@@ -1,0 +1,5 @@
+"""Look into what has been recorded: where two runs part, what a graph keeps in memory, and how to keep less."""
+
+from .kept import Kept, Memory, memory
+
+__all__ = ["Kept", "Memory", "memory"]
