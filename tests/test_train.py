@@ -713,3 +713,46 @@ def test_numbers_are_python_floats():
     history = fit(net(), validation=(XV, YV), metrics="top_k")
     assert {type(x) for column in history.values() for x in column} == {float}
     assert math.isfinite(sum(history["top_k"]))
+
+
+def grown(step, warm, more):
+    """Give by how many KiB the traced memory has grown over ``more`` steps after ``warm`` of them."""
+    import gc
+    import tracemalloc
+
+    tracemalloc.start()
+    try:
+        for _ in range(warm):
+            step()
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(more):
+            step()
+        gc.collect()
+        return (tracemalloc.get_traced_memory()[0] - before) / 1024
+    finally:
+        tracemalloc.stop()
+
+
+def small_step():
+    model = nn.Sequential(nn.Linear(2, 4, rng=0), nn.ReLU(), nn.Dropout(0.1, rng=0), nn.Linear(4, 2, rng=1))
+    optimizer = optim.Adam(model.parameters())
+    X, y = np.ones((4, 2), np.float32), np.array([0, 1, 0, 1])
+
+    def step():
+        loss = nn.functional.cross_entropy(model(X), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def test_memory_does_not_grow_with_the_steps():
+    # What pictures remember of module calls is full by then.
+    assert grown(small_step(), 1500, 1000) < 20
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_over_a_hundred_thousand_steps():
+    assert grown(small_step(), 1500, 100_000) < 50

@@ -18,7 +18,7 @@ from weakref import ref
 from ..walk import next_number
 from .style import clip
 
-REMEMBERED = 20_000
+REMEMBERED = 4_000
 """So many calls are remembered, the latest."""
 
 _log: deque[tuple[int, int, int, Any]] = deque(maxlen=REMEMBERED)
