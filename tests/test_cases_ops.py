@@ -579,3 +579,64 @@ def test_a_mean_of_more_elements_than_half_precision_counts(f):
         grads.append(x.grad)
     assert grads[0].dtype == np.float16
     np.testing.assert_allclose(grads[0], grads[1], rtol=2e-2, atol=1e-6)
+
+
+# -- neighbours found by the testers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", "CFAK")
+@pytest.mark.parametrize("lay", [np.ascontiguousarray, np.asfortranarray])
+def test_C13_orders_that_depend_on_the_layout(order, lay):
+    a = lay(np.arange(6.0).reshape(2, 3))
+    flat = [lambda x: np.ravel(x, order=order), lambda x: x.ravel(order), lambda x: x.flatten(order)]
+    shaped = [lambda x: np.reshape(x, (3, 2), order=order), lambda x: x.reshape(3, 2, order=order)]
+    for f in flat if order == "K" else flat + shaped:
+        same(f(Tensor(a)).data, f(a))
+        same(grad(f, a, g=f(a)), a)
+
+
+def test_C13_an_order_in_memory_that_is_none():
+    a = np.arange(24.0).reshape(2, 3, 4).transpose(1, 0, 2)
+    with pytest.raises(ValueError, match=r"ravel: order='K' of a tensor whose elements lie neither by rows"):
+        np.ravel(np.transpose(leaf(a.transpose(1, 0, 2).copy()), (1, 0, 2)), order="K")
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "nansum", "nanprod"])
+def test_reductions_that_begin_with_a_value(name):
+    f = getattr(np, name)
+    a = np.array([[1.0, 2.0, 3.0], [0.5, 4.0, 1.5]])
+    for dtype in (np.float64, np.float32):
+        for params in ({"initial": 2.5}, {"axis": 1, "initial": np.float64(2)}, {"axis": 0, "initial": 3}):
+            x = leaf(a, dtype)
+            y = f(x, **params)
+            want = f(a.astype(dtype), **params)
+            assert y.dtype == want.dtype
+            np.testing.assert_allclose(y.data, want, rtol=1e-6)
+            start = params["initial"] if "prod" in name else 1.0
+            plain = {k: v for k, v in params.items() if k != "initial"}
+            np.testing.assert_allclose(
+                grad(lambda x: f(x, **params), a), start * grad(lambda x: f(x, **plain), a), rtol=1e-14
+            )
+            tangent = tg.jvp(lambda x: f(x, **params), (a,), (a,))[1]
+            np.testing.assert_allclose(tangent, start * tg.jvp(lambda x: f(x, **plain), (a,), (a,))[1], rtol=1e-14)
+    start = leaf(2.0)
+    f(Tensor(a), initial=start).backward()
+    assert start.grad == (f(a) if "prod" in name else 1.0)
+
+
+def test_C121_a_masked_array_on_the_left():
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    for f in (np.add, np.multiply, lambda a, b: a * b, lambda a, b: a - b, lambda a, b: b / a):
+        with pytest.raises(TypeError, match="masked array would lose its mask"):
+            f(masked, leaf([1.0, 2.0]))
+
+
+def test_errors_keep_the_types_that_numpy_raises():
+    with pytest.raises(np.linalg.LinAlgError, match="^inv: Singular matrix"):
+        np.linalg.inv(leaf(np.ones((2, 2))))
+    with pytest.raises(np.linalg.LinAlgError, match="^slogdet: Singular matrix: the derivative needs the inverse"):
+        np.linalg.slogdet(leaf(np.ones((2, 2))))[1].backward()
+    with pytest.raises(np.exceptions.AxisError, match="^sum: axis 3 is out of bounds"):
+        np.sum(leaf(np.ones((2, 2))), axis=3)
+    with pytest.raises(IndexError, match="trapezoid: axis -1 is out of range"):
+        np.trapezoid(leaf(1.0))

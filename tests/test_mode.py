@@ -1,5 +1,6 @@
 """no_grad and its kin: nesting, exceptions, threads, generators."""
 
+import asyncio
 import threading
 
 import pytest
@@ -117,3 +118,31 @@ def test_a_decorated_generator_leaves_its_consumer_alone():
         next(g)
     assert stop.value.value == "end"
     assert tg.is_grad_enabled()
+
+
+def test_a_decorated_coroutine_has_the_mode_and_its_neighbours_do_not():
+    seen = {"inside": [], "beside": []}
+
+    @tg.no_grad()
+    async def inside():
+        for _ in range(3):
+            seen["inside"].append(tg.is_grad_enabled())
+            await asyncio.sleep(0)
+        return 7
+
+    async def beside():
+        for _ in range(3):
+            seen["beside"].append(tg.is_grad_enabled())
+            await asyncio.sleep(0)
+
+    async def both():
+        return await asyncio.gather(inside(), beside())
+
+    assert asyncio.run(both())[0] == 7
+    assert seen == {"inside": [False] * 3, "beside": [True] * 3}
+
+    async def numbers():
+        yield 1
+
+    with pytest.raises(TypeError, match="no_grad: cannot decorate numbers, an asynchronous generator"):
+        tg.no_grad()(numbers)

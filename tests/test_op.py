@@ -180,7 +180,7 @@ def test_what_a_rule_may_not_give_is_named(given, words):
 @pytest.mark.parametrize("given", [lambda t: None, lambda t: t[0][:1], lambda t: [1.0, 2.0], lambda t: "ab"])
 def test_what_a_jvp_may_not_give_is_named(given):
     op = tg.op.general(lambda x: np.sum(x), lambda g, y, x: g * np.ones(2), jvp=lambda t, y, x: given(t), name="own")
-    with pytest.raises((TypeError, ValueError), match="^own: forward mode gave"):
+    with pytest.raises((TypeError, ValueError), match=r"^own: forward mode gave"):
         tg.jvp(op, (X[:2],), (X[:2],))
 
 
@@ -190,7 +190,7 @@ def test_what_a_jvp_may_not_give_is_named(given):
 def test_what_a_function_may_not_give_is_named(result):
     op = tg.op.general(result, lambda g, y, x: g, name="own")
     for x in (leaf(), leaf().detach()):
-        with pytest.raises((TypeError, ValueError), match="^own: "):
+        with pytest.raises((TypeError, ValueError), match=r"^own: "):
             op(x)
 
 
@@ -254,7 +254,7 @@ def test_a_residual_needs_a_pair():
 def test_parameters_by_keyword_only_need_no_default():
     power = tg.op.elementwise(lambda x, *, n: x**n, lambda g, y, x, *, n: g * n * x ** (n - 1), name="own")
     assert tg.gradcheck(lambda x: power(x, n=3), X, order=2).passed
-    with pytest.raises(TypeError, match="own: .*'n'"):
+    with pytest.raises(TypeError, match=r"own: .*'n'"):
         power(leaf())
 
 

@@ -181,6 +181,19 @@ def _decorate(f: Callable[..., Any], enabled: bool) -> Callable[..., Any]:
 
         return generator
 
+    if inspect.iscoroutinefunction(f):
+
+        @functools.wraps(f)
+        async def task(*args: Any, **kwargs: Any) -> Any:
+            with block():
+                return await f(*args, **kwargs)
+
+        return task
+    if inspect.isasyncgenfunction(f):
+        raise TypeError(
+            f"{block.__name__}: cannot decorate {f.__name__}, an asynchronous generator; write the with block inside it"
+        )
+
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with block():

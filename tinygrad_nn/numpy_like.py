@@ -20,6 +20,8 @@ from .walk import Node
 
 _POWERS = {2: ew.square, 0.5: ew.sqrt, -1: ew.reciprocal, 1: ew.positive}
 _CAST = shape.cast
+#: What ``initial=`` comes to for the reductions that begin with it.
+_STARTS = {np.sum: np.add, np.nansum: np.add, np.prod: np.multiply, np.nanprod: np.multiply}
 
 
 def _named(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
@@ -58,6 +60,15 @@ class NumpyLike(Node):
             )
         return np.array(self.data, dtype=dtype, copy=copy)
 
+    @property
+    def _mask(self) -> Any:
+        """Refuse a masked array's arithmetic, which would take the bare array and lose the graph and the mask."""
+        if not self._tracked:
+            raise AttributeError("_mask")
+        raise TypeError(
+            f"{self._label()}: a masked array would lose its mask; fill it first, for example with x.filled(0)"
+        )
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if kwargs.get("out") is not None:
             raise TypeError(
@@ -76,6 +87,10 @@ class NumpyLike(Node):
         return _plain(ufunc, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if kwargs and func in _STARTS and kwargs.get("initial", np._NoValue) is not np._NoValue:
+            start = kwargs["initial"]
+            y = func(*args, **{k: v for k, v in kwargs.items() if k != "initial"})
+            return _STARTS[func](y, start if isinstance(start, Node) else y.dtype.type(start))
         op = NUMPY.get(func) or late(func)
         if op is None:
             return _plain(func, args, kwargs)
@@ -152,6 +167,7 @@ class NumpyLike(Node):
     def reshape(self, *new: Any, order: str = "C") -> Any:
         """Give the elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
         target = new[0] if len(new) == 1 else new
+        order = shape.layout(self, order, "reshape")
         return apply(shape.reshape, (self,), {"shape": target, "order": order} if order != "C" else {"shape": target})
 
     def transpose(self, *axes: Any) -> Any:
@@ -161,7 +177,7 @@ class NumpyLike(Node):
 
     def flatten(self, order: str = "C") -> Any:
         """Give the elements as one axis."""
-        return apply(shape.ravel, (self,), {"order": order})
+        return apply(shape.ravel, (self,), {"order": shape.layout(self, order, "flatten")})
 
     def compress(self, condition: Any, axis: int | None = None) -> Any:
         """Give the slices along an axis (or the elements) where a condition holds."""

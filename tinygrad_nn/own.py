@@ -66,7 +66,7 @@ def gradient(op: Any, which: int, g: Any, saved: tuple[Any, ...]) -> Any:
     if given != shape:
         most = max([v.ndim for v in saved if hasattr(v, "ndim")])
         pairs = zip(reversed(given), reversed(shape), strict=False)
-        if len(given) > most or not all([n == m or m == 1 or n == 1 for n, m in pairs]):
+        if len(given) > most or not all(n == m or m == 1 or n == 1 for n, m in pairs):
             raise ValueError(
                 f"{op.name}: the rule of input {which} gave shape {given}, which does not fit the input's shape {shape}"
             )
@@ -98,7 +98,7 @@ def tangent(op: Any, t: Any, shape: tuple[int, ...]) -> Any:
         )
     given = t.shape
     pairs = zip(reversed(given), reversed(shape), strict=False)
-    if len(given) > len(shape) or not all([n in (1, m) for n, m in pairs]):
+    if len(given) > len(shape) or not all(n in (1, m) for n, m in pairs):
         raise ValueError(f"{op.name}: forward mode gave shape {given}, needed the result's shape {shape}")
     return t
 
@@ -106,6 +106,10 @@ def tangent(op: Any, t: Any, shape: tuple[int, ...]) -> Any:
 def failed(op: Any, e: Exception, what: str) -> NoReturn:
     """Raise what a rule raised again, with the operation's name; in the same type where that can be."""
     kind = type(e)
+    if op.built_in and kind is np.linalg.LinAlgError:
+        raise kind(
+            f"{op.name.removesuffix('_packed')}: {e}: the derivative needs the inverse of the matrix, which does not exist"
+        ) from e
     if op.built_in or kind not in _KINDS or str(e).startswith(f"{op.name}: "):
         raise e
     text = str(e)

@@ -218,11 +218,14 @@ def _by_value(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, 
     return tuple(own)
 
 
+_KINDS = (np.linalg.LinAlgError, np.exceptions.AxisError, OverflowError, IndexError, ValueError, TypeError)
+
+
 def _explained(e: Exception, op: Op, values: list[Any], params: dict[str, Any]) -> Exception:
     """Give NumPy's error again, of the same type where that can be, with the operation and the shapes."""
     shapes = ", ".join([str(v.shape) if hasattr(v, "shape") else repr(v) for v in values])
     given = "".join([f", {k}={v!r}" for k, v in params.items() if not isinstance(v, ndarray)])
     advice = "; the trailing axes must agree or be 1: reshape or transpose one of them" if "broadcast" in str(e) else ""
     text = f"{op.name}: {str(e).strip()} (inputs of shape {shapes}{given}){advice}"
-    kind = next((k for k in (OverflowError, IndexError, ValueError, TypeError) if isinstance(e, k)), None)
+    kind = next((k for k in _KINDS if isinstance(e, k)), None)
     return kind(text) if kind is not None else e

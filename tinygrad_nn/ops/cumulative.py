@@ -172,6 +172,8 @@ ediff1d = composite(
 
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = y if hasattr(y, "ndim") else np.asanyarray(y)
+    if not -y.ndim <= axis < y.ndim:
+        raise IndexError(f"trapezoid: axis {axis} is out of range for an array of {y.ndim} axes")
     if x is None:
         d = dx
     else:

@@ -7,15 +7,45 @@ from typing import Any
 
 import numpy as np
 
-from ..op import case, composite, linear
+from ..op import Op, case, composite, linear
 from .indexing import as_index, getitem, is_tensor, scatter
 from .join import concatenate, stack
 
 __all__ = ["as_index", "concatenate", "getitem", "scatter", "stack"]
 
+
+def layout(x: Any, order: Any, who: str) -> Any:
+    """Give the order C or F that A and K stand for: that in which an array lies in memory."""
+    if order not in ("A", "K"):
+        return order
+    a = x._data if is_tensor(x) else np.asarray(x)
+    if a.flags.c_contiguous:
+        return "C"
+    if a.flags.f_contiguous:
+        return "F"
+    if order == "A":
+        return "C"
+    raise ValueError(f"{who}: order='K' of a tensor whose elements lie neither by rows nor by columns; give 'C' or 'F'")
+
+
+def _reshape(*args: Any, **kwargs: Any) -> Any:
+    inputs, params = Op.bind(reshape, *args, **kwargs)
+    if params.get("order", "C") not in ("C", "F"):
+        params["order"] = layout(inputs[0], params["order"], "reshape")
+    return inputs, params
+
+
+def _ravel(*args: Any, **kwargs: Any) -> Any:
+    inputs, params = Op.bind(ravel, *args, **kwargs)
+    if params.get("order", "C") not in ("C", "F"):
+        params["order"] = layout(inputs[0], params["order"], "ravel")
+    return inputs, params
+
+
 reshape = linear(
     np.reshape,
     lambda g, y, x, shape=None, order="C": np.reshape(g, x.shape, order=order),
+    bind=_reshape,
     cases=[
         case((3, 4), shape=(2, 6)),
         case((3, 4), shape=-1),
@@ -26,6 +56,7 @@ reshape = linear(
 ravel = linear(
     np.ravel,
     lambda g, y, x, order="C": np.reshape(g, x.shape, order=order),
+    bind=_ravel,
     cases=[case((3, 4)), case((3, 4), order="F"), case(())],
 )
 
