@@ -11,7 +11,16 @@ import tinygrad_nn as tg
 from tinygrad_nn.op import NUMPY, OPS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES = ["how-a-derivative-is-found", "modes-and-transforms", "verification", "adding-an-operation", "broadcast-lint", "compiler"]
+PAGES = [
+    "how-a-derivative-is-found",
+    "modes-and-transforms",
+    "verification",
+    "adding-an-operation",
+    "broadcast-lint",
+    "compiler",
+    "estimators",
+    "training",
+]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -40,7 +49,8 @@ def failures(text, name):
 @pytest.mark.parametrize("page", PAGES)
 def test_page_shows_what_happens(page, registry):
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
-    assert text.count("```") == 2 * len(blocks(text)), "every block of a page is run: mark it ```python"
+    shown = len(re.findall(r"^```(?:console|text)$", text, re.M))
+    assert text.count("```") == 2 * (len(blocks(text)) + shown), "every block is run: mark it ```python (or console)"
     assert failures(text, page) == ""
 
 
