@@ -3,7 +3,7 @@
 Unrelated to the project called tinygrad.
 """
 
-from . import data, nn, op, optim, train
+from . import data, nn, op, optim, parallel, plots, train
 from .check import (
     AnomalyError,
     BroadcastError,
@@ -21,7 +21,7 @@ from .collector import collect_less_often
 from .compile import TraceError, compile, to_source
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
-from .inspection import Kept, Memory, memory
+from .inspection import Difference, Kept, Memory, diff, memory
 from .malloc import keep_pages
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .onnx import ExportError, export_onnx
@@ -42,6 +42,7 @@ __all__ = [
     "ChangedError",
     "CheckpointError",
     "DataError",
+    "Difference",
     "Drawing",
     "DrawingError",
     "Explanation",
@@ -62,6 +63,7 @@ __all__ = [
     "compile",
     "data",
     "detect_anomaly",
+    "diff",
     "draw",
     "enable_grad",
     "evaluate",
@@ -84,6 +86,8 @@ __all__ = [
     "no_grad",
     "op",
     "optim",
+    "parallel",
+    "plots",
     "save",
     "select",
     "set_grad_enabled",

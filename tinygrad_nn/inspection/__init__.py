@@ -1,5 +1,6 @@
 """Look into what has been recorded: where two runs part, what a graph keeps in memory, and how to keep less."""
 
+from .compare import Difference, diff
 from .kept import Kept, Memory, memory
 
-__all__ = ["Kept", "Memory", "memory"]
+__all__ = ["Difference", "Kept", "Memory", "diff", "memory"]
