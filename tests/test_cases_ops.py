@@ -601,27 +601,27 @@ def test_C13_an_order_in_memory_that_is_none():
         np.ravel(np.transpose(leaf(a.transpose(1, 0, 2).copy()), (1, 0, 2)), order="K")
 
 
+@pytest.mark.parametrize("params", [{"initial": 2.5}, {"axis": 1, "initial": np.float64(2)}, {"axis": 0, "initial": 3}])
 @pytest.mark.parametrize("name", ["sum", "prod", "nansum", "nanprod"])
-def test_reductions_that_begin_with_a_value(name):
+def test_reductions_that_begin_with_a_value(name, params):
     f = getattr(np, name)
     a = np.array([[1.0, 2.0, 3.0], [0.5, 4.0, 1.5]])
+    scale = params["initial"] if "prod" in name else 1.0
+    plain = {k: v for k, v in params.items() if k != "initial"}
     for dtype in (np.float64, np.float32):
-        for params in ({"initial": 2.5}, {"axis": 1, "initial": np.float64(2)}, {"axis": 0, "initial": 3}):
-            x = leaf(a, dtype)
-            y = f(x, **params)
-            want = f(a.astype(dtype), **params)
-            assert y.dtype == want.dtype
-            np.testing.assert_allclose(y.data, want, rtol=1e-6)
-            start = params["initial"] if "prod" in name else 1.0
-            plain = {k: v for k, v in params.items() if k != "initial"}
-            np.testing.assert_allclose(
-                grad(lambda x: f(x, **params), a), start * grad(lambda x: f(x, **plain), a), rtol=1e-14
-            )
-            tangent = tg.jvp(lambda x: f(x, **params), (a,), (a,))[1]
-            np.testing.assert_allclose(tangent, start * tg.jvp(lambda x: f(x, **plain), (a,), (a,))[1], rtol=1e-14)
-    start = leaf(2.0)
-    f(Tensor(a), initial=start).backward()
-    assert start.grad == (f(a) if "prod" in name else 1.0)
+        y = f(leaf(a, dtype), **params)
+        want = f(a.astype(dtype), **params)
+        assert y.dtype == want.dtype
+        np.testing.assert_allclose(y.data, want, rtol=1e-6)
+    whole, bare = (lambda x: f(x, **params)), (lambda x: f(x, **plain))
+    np.testing.assert_allclose(grad(whole, a), scale * grad(bare, a), rtol=1e-14)
+    np.testing.assert_allclose(tg.jvp(whole, (a,), (a,))[1], scale * tg.jvp(bare, (a,), (a,))[1], rtol=1e-14)
+
+
+def test_the_value_that_a_reduction_begins_with_has_a_gradient():
+    a = np.array([2.0, 3.0, 4.0])
+    same(grad(lambda start: np.sum(Tensor(a), initial=start), 2.0), 1.0)
+    same(grad(lambda start: np.prod(Tensor(a), initial=start), 2.0), 24.0)
 
 
 def test_C121_a_masked_array_on_the_left():
@@ -632,11 +632,11 @@ def test_C121_a_masked_array_on_the_left():
 
 
 def test_errors_keep_the_types_that_numpy_raises():
-    with pytest.raises(np.linalg.LinAlgError, match="^inv: Singular matrix"):
+    with pytest.raises(np.linalg.LinAlgError, match=r"^inv: Singular matrix"):
         np.linalg.inv(leaf(np.ones((2, 2))))
-    with pytest.raises(np.linalg.LinAlgError, match="^slogdet: Singular matrix: the derivative needs the inverse"):
+    with pytest.raises(np.linalg.LinAlgError, match=r"^slogdet: Singular matrix: the derivative needs the inverse"):
         np.linalg.slogdet(leaf(np.ones((2, 2))))[1].backward()
-    with pytest.raises(np.exceptions.AxisError, match="^sum: axis 3 is out of bounds"):
+    with pytest.raises(np.exceptions.AxisError, match=r"^sum: axis 3 is out of bounds"):
         np.sum(leaf(np.ones((2, 2))), axis=3)
     with pytest.raises(IndexError, match="trapezoid: axis -1 is out of range"):
         np.trapezoid(leaf(1.0))

@@ -107,9 +107,8 @@ def failed(op: Any, e: Exception, what: str) -> NoReturn:
     """Raise what a rule raised again, with the operation's name; in the same type where that can be."""
     kind = type(e)
     if op.built_in and kind is np.linalg.LinAlgError:
-        raise kind(
-            f"{op.name.removesuffix('_packed')}: {e}: the derivative needs the inverse of the matrix, which does not exist"
-        ) from e
+        name = op.name.removesuffix("_packed")
+        raise kind(f"{name}: {e}: the derivative needs the inverse of the matrix, which does not exist") from e
     if op.built_in or kind not in _KINDS or str(e).startswith(f"{op.name}: "):
         raise e
     text = str(e)
