@@ -215,3 +215,11 @@ def test_an_array_that_is_no_tensor_is_called_by_its_field():
     y = w @ np.ones((2, 4))
     source = tg.draw(y, direction="both").source
     assert "g @ right.T" in source
+
+
+def test_a_power_with_a_plain_exponent_has_a_short_formula():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    assert "grad of x += g * (3 * x ** 2)" in tg.draw(x**3, direction="both").source
+    assert "grad of x += g * (-1.5 * x ** -2.5)" in tg.draw(x**-1.5, direction="both").source
+    assert " * log(2))" in tg.draw(2.0**x, direction="both").source
+    assert "where" in tg.draw(np.power(x, np.array([2.0, 3.0])), direction="both").source

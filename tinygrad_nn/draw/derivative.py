@@ -197,7 +197,9 @@ def _rule_text(trace: Trace, r: Record, k: int, g: str, y: str, names: list[str]
     for name, o in zip(names, r.operands, strict=True):
         summary = trace.records[o.source].value if o.source is not None else o.constant
         assert summary is not None
-        xs.append(symbol_of(name, summary, known))
+        plain = t._inputs[len(xs)] if op.name in ("power", "float_power") else None
+        # A plain number reaches the rule as it is: x**3 has a shorter rule than x**y.
+        xs.append(plain if type(plain) in (int, float) else symbol_of(name, summary, known))
     try:
         gy = symbol_of(g, r.value, known), symbol_of(y, r.value, known)
         if op.variadic:
