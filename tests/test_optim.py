@@ -143,6 +143,28 @@ def lion(p, g, s, t, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
 
 
 @pytest.mark.parametrize(("name", "options"), OPTIONS + LION, ids=ids)
+def test_maximize_is_a_step_with_the_other_sign(name, options):
+    climber, mirror = ([Tensor(a, requires_grad=True) for a in starts()] for _ in range(2))
+    up = getattr(optim, name)([{"params": climber, "maximize": True}], **options)
+    down = getattr(optim, name)(mirror, **options)
+    for t in range(4):
+        for p, q in zip(climber, mirror, strict=True):
+            p.grad = gradient(p.data, t)
+            q.grad = -gradient(q.data, t)
+            kept = p.grad.copy()
+        up.step()
+        down.step()
+        assert p.grad.tobytes() == kept.tobytes()  # only read
+    for p, q, a in zip(climber, mirror, starts(), strict=True):
+        assert p.numpy().tobytes() == q.numpy().tobytes() != a.tobytes()
+    assert "maximize=True" in repr(up) and "maximize" not in repr(down)
+    old = up.state_dict()
+    del old["param_groups"][0]["maximize"]  # a state saved before there was the option
+    up.load_state_dict(old)
+    assert up.param_groups[0]["maximize"] is False
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS + LION, ids=ids)
 def test_ten_steps_of_the_formula(name, options):
     formula = globals()[name.lower()]
     for ours, p in zip(run(name, options), starts(), strict=True):
@@ -469,3 +491,10 @@ def test_lbfgs_that_fails_leaves_the_parameters():
         optimizer.add_param_group({"params": [Tensor([1.0], requires_grad=True)]})
     with pytest.raises(ValueError, match="one group"):
         optim.LBFGS([{"params": [w]}, {"params": [Tensor([1.0], requires_grad=True)]}])
+
+
+def test_C154_weight_decay_with_momentum_0():
+    w = Tensor([1.0, -2.0], requires_grad=True)
+    w.grad = np.array([0.5, 0.5])
+    optim.SGD([w], lr=0.1, momentum=0.0, weight_decay=0.3).step()
+    np.testing.assert_allclose(w.data, [1.0 - 0.1 * (0.5 + 0.3), -2.0 - 0.1 * (0.5 - 0.6)], rtol=1e-15)
