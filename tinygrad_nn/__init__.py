@@ -21,7 +21,7 @@ from .collector import collect_less_often
 from .compile import TraceError, compile, to_source
 from .data import DataError
 from .draw import Drawing, DrawingError, RendererNotFound, RenderError, draw, explore, table
-from .inspection import Difference, Kept, Memory, diff, memory
+from .inspection import Difference, Kept, Memory, MemoryBudgetWarning, diff, memory, memory_budget
 from .malloc import keep_pages
 from .mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .onnx import ExportError, export_onnx
@@ -52,6 +52,7 @@ __all__ = [
     "History",
     "Kept",
     "Memory",
+    "MemoryBudgetWarning",
     "NonFiniteLoss",
     "Parameter",
     "RenderError",
@@ -82,6 +83,7 @@ __all__ = [
     "lint_broadcasts",
     "load",
     "memory",
+    "memory_budget",
     "nn",
     "no_grad",
     "op",

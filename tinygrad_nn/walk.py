@@ -265,7 +265,8 @@ def reverse(
             n = len(args)
             i = 0
             try:
-                if not op.built_in:
+                foreign = not op.built_in
+                if foreign:
                     if not record:
                         g, *args = own.frozen((g, *args))
                     if op.variadic:
@@ -291,7 +292,7 @@ def reverse(
                             else:
                                 gx = rule(g, *args)
                         a = saved[i]
-                        if not op.built_in:
+                        if foreign:
                             gx = own.gradient(op, i - 1, gx, saved)
                         if gx.shape != a.shape:
                             gx = fold(gx, a.shape)
@@ -320,6 +321,9 @@ def _plus(box: dict[Any, Any], key: Any, g: Any) -> None:
 def recorded(t: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Give the arguments of a rule as tensors: the result, the inputs, and the parameters without the residual."""
     saved: Any = t._saved
+    if type(saved) is not tuple:  # dropped within a memory budget
+        saved.restore()
+        saved = t._saved
     for x, v in zip((t, *t._inputs), saved, strict=True):
         if isinstance(x, Node) and x._data is not v and not np.array_equal(x._data, v, equal_nan=True):
             name = getattr(x, "name", None) or "a tensor"
