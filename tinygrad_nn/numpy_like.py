@@ -21,7 +21,7 @@ from .walk import Node
 _POWERS = {2: ew.square, 0.5: ew.sqrt, -1: ew.reciprocal, 1: ew.positive}
 _CAST = shape.cast
 #: What ``initial=`` comes to for the reductions that begin with it.
-_STARTS = {np.sum: np.add, np.nansum: np.add, np.prod: np.multiply, np.nanprod: np.multiply}
+_STARTS: dict[Any, Any] = {np.sum: np.add, np.nansum: np.add, np.prod: np.multiply, np.nanprod: np.multiply}
 
 
 def _named(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:

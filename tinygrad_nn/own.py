@@ -75,11 +75,10 @@ def gradient(op: Any, which: int, g: Any, saved: tuple[Any, ...]) -> Any:
     return g
 
 
-def gradients(op: Any, parts: Any, n: int) -> Any:
+def gradients(op: Any, parts: Any, n: int) -> None:
     """Check that the rule of an operation of any number of inputs gives one gradient for each."""
     if not isinstance(parts, (list, tuple)) or len(parts) != n:
         raise TypeError(f"{op.name}: the rule gave {_kind(parts)}, needed a list of {n} gradients, one per input")
-    return parts
 
 
 def tangent(op: Any, t: Any, shape: tuple[int, ...]) -> Any:

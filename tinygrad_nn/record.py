@@ -125,7 +125,8 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
     if params:
         params = {k: _own(v) for k, v in params.items()}
     try:
-        y = op.fn(*values, **params) if op.built_in else own.computed(op, values, params)
+        built_in = op.built_in
+        y = op.fn(*values, **params) if built_in else own.computed(op, values, params)
     except Exception as e:
         raise _explained(e, op, values, params) from None
     if op.residual:
@@ -133,7 +134,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
         params = {**params, "residual": residual}
     if type(y) is not ndarray and not isinstance(y, np.generic):
         y = np.asarray(y)
-    if not op.built_in and y.dtype.kind != "f":
+    if not built_in and y.dtype.kind != "f":
         # Whole numbers have no derivative; a cotangent would be rounded to them on its way.
         t = constant(y, True)
         t._where = caller()

@@ -266,13 +266,12 @@ def reverse(
             i = 0
             try:
                 foreign = not op.built_in
-                if foreign:
-                    if not record:
-                        g, *args = own.frozen((g, *args))
-                    if op.variadic:
-                        parts = own.gradients(op, rules[0](g, *args, **params), n - 1)
-                elif op.variadic:
+                if foreign and not record:
+                    g, *args = own.frozen((g, *args))
+                if op.variadic:
                     parts = rules[0](g, *args, **params)
+                    if foreign:
+                        own.gradients(op, parts, n - 1)
                 for x in t._inputs:
                     i += 1
                     if isinstance(x, Node) and x._tracked and (live is None or x in live):

@@ -193,7 +193,7 @@ def _rule_text(trace: Trace, r: Record, k: int, g: str, y: str, names: list[str]
     t = trace.nodes[r.index]
     params = {key: v for key, v in t._params.items() if key != "residual"}
     known = {id(v): (key, v) for key, v in params.items() if isinstance(v, np.ndarray)}
-    xs = []
+    xs: list[Any] = []
     for name, o in zip(names, r.operands, strict=True):
         summary = trace.records[o.source].value if o.source is not None else o.constant
         assert summary is not None
