@@ -10,7 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..mode import effect, tracing
-from .checks import Check, at_least
+from .checks import Check, at_least, flag
 from .parameters import grouped, label
 from .slot import BLOCK, Slot
 
@@ -23,11 +23,16 @@ class Optimizer:
 
     ``params`` are leaf tensors that need a gradient, or groups of them: dicts with ``params`` and options of their own
     (``lr`` and so on), which stand in ``param_groups`` and may be changed between steps. A tensor without a gradient is
-    left out of a step. With ``lr`` 0 no parameter changes in any bit. Updates are written in place.
+    left out of a step. With ``lr`` 0 no parameter changes in any bit. With ``maximize`` the loss is climbed: gradients
+    count with the other sign. Updates are written in place.
     """
 
     #: Options with their checks; subclasses add their own.
-    _checks: ClassVar[Mapping[str, Check]] = {"lr": at_least(0), "weight_decay": at_least(0)}
+    _checks: ClassVar[Mapping[str, Check]] = {
+        "lr": at_least(0),
+        "weight_decay": at_least(0),
+        "maximize": flag,
+    }
     #: How many scratch arrays ``_direction`` needs.
     _scratch = 0
     #: Whether ``step`` needs a function that computes the loss again.
@@ -103,7 +108,7 @@ class Optimizer:
             raise ValueError(f"{self._who}: unknown option {unknown[0]!r} in a group; known: {', '.join(self._checks)}")
         full = {**self._defaults, **group}
         for name, check in self._checks.items():
-            full[name] = check(self._who, name, full[name])
+            full[name] = check(self._who, name, full[name] if name != "maximize" else full.get(name, False))
         self._check_group(full)
         return full
 
@@ -141,12 +146,15 @@ class Optimizer:
             decay, shrink = group["weight_decay"], 1.0
             if decay and self._is_decoupled(group):
                 decay, shrink = 0.0, 1.0 - lr * decay
+            maximize = group.get("maximize", False)
             names = self._arrays(group)
             for slot in slots:
                 p = slot.parameter
                 g = p._grad
                 if g is None:
                     continue
+                if maximize:
+                    g = np.negative(g)
                 a = p._own()
                 if a.dtype is not slot.dtype or names != slot.names:
                     self._fit(slot, a, group, names)
@@ -247,7 +255,8 @@ class Optimizer:
             slot.dtype = None
 
     def __repr__(self) -> str:
-        options = ", ".join([f"{k}={self.param_groups[0][k]!r}" for k in self._checks])
+        shown = [k for k in self._checks if k != "maximize" or self.param_groups[0][k]]
+        options = ", ".join([f"{k}={self.param_groups[0][k]!r}" for k in shown])
         count = sum(len(slots) for slots in self._slots)
         groups = f" in {len(self.param_groups)} groups" if len(self.param_groups) > 1 else ""
         return f"{self._who}({options}; {count} parameter{'s' * (count != 1)}{groups})"
