@@ -1,5 +1,6 @@
 """What a graph keeps, against tracemalloc; checkpoints chosen by a budget."""
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -102,3 +103,112 @@ def test_bad_input():
     y.backward()
     with pytest.raises(tg.GraphFreedError, match="retain_graph=True"):
         tg.memory(y)
+
+
+def both(make, shape, budget, dtype=np.float32):
+    """Give the gradients without and with a budget, and the largest number of bytes of the second run."""
+    x = tg.Tensor(np.random.default_rng(1).standard_normal(shape).astype(dtype))
+    plain = make()
+    (plain(x) ** 2).mean().backward()
+    model = make()
+    for p in model.parameters():
+        p.grad = np.zeros(p.shape, p.dtype)
+
+    def run():
+        with tg.memory_budget(budget) as used:
+            (model(x) ** 2).mean().backward()
+        return used
+
+    used, _, peak = traced(run)
+    return plain, model, used, peak
+
+
+def equal(plain, model):
+    for p, q in zip(plain.parameters(), model.parameters(), strict=True):
+        np.testing.assert_array_equal(p.grad, q.grad)
+    for (k, v), w in zip(plain.state_dict().items(), model.state_dict().values(), strict=True):
+        np.testing.assert_array_equal(v, w, err_msg=k)
+
+
+def test_budget_is_kept_and_gradients_are_equal_dense():
+    plain, model, used, peak = both(lambda: dense(depth=30), (512, 128), 6_000_000)
+    equal(plain, model)
+    gradients = sum(p.data.nbytes for p in model.parameters())
+    assert used.dropped > 8_000_000
+    assert peak < 6_000_000 + 2 * gradients + 500_000
+
+
+def test_budget_is_kept_and_gradients_are_equal_convolution():
+    def make():
+        rng = np.random.default_rng(0)
+        layers = [
+            m
+            for i in range(8)
+            for m in (
+                nn.Conv2d(8 if i else 3, 8, 3, padding=1, rng=rng),
+                nn.BatchNorm2d(8),
+                nn.ReLU(),
+                nn.Dropout(0.2, rng=i),
+            )
+        ]
+        return nn.Sequential(*layers)
+
+    plain, model, used, peak = both(make, (8, 3, 24, 24), 4_000_000)
+    equal(plain, model)
+    assert used.dropped > 1_000_000
+    # Beside what is kept, a convolution lays out its patches: 3 * 3 of them for each element.
+    assert peak < 4_000_000 + 2_700_000
+    _, _, free = both(make, (8, 3, 24, 24), "1 GB")[1:]
+    assert peak < 0.7 * free
+
+
+def test_budget_with_gradients_twice_and_create_graph():
+    x = tg.Tensor(np.linspace(0.1, 1.0, 5000), requires_grad=True)
+
+    def f():
+        y = x
+        for _ in range(20):
+            y = np.sin(y) * 1.1
+        return y.sum()
+
+    want = tg.gradients(f(), x)
+    plain = tg.gradients(f(), x, create_graph=True)
+    second = tg.gradients((plain * plain).sum(), x)
+    with tg.memory_budget("600 kB") as used:
+        y = f()
+    assert used.dropped > 200_000
+    for _ in range(2):
+        np.testing.assert_array_equal(tg.gradients(y, x).data, want.data)
+    d = tg.gradients(y, x, create_graph=True)
+    np.testing.assert_array_equal(d.data, want.data)
+    np.testing.assert_array_equal(tg.gradients((d * d).sum(), x).data, second.data)
+
+
+def test_values_that_the_program_holds_stay():
+    x = tg.Tensor(np.linspace(0.1, 1.0, 5000), requires_grad=True)
+    with tg.memory_budget("600 kB"):
+        held = [x]
+        for _ in range(10):
+            held.append(np.sin(held[-1]))
+    for a, b in itertools.pairwise(held):
+        np.testing.assert_array_equal(np.sin(a.data), b.data)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_budget_that_suffices_changes_nothing():
+    plain, model, used, _ = both(dense, (64, 128), "1 GB")
+    equal(plain, model)
+    assert used.dropped == 0
+
+
+def test_a_budget_that_cannot_be_kept_warns_once():
+    with pytest.warns(tg.MemoryBudgetWarning, match="smallest budget possible here is about") as said:
+        plain, model, _, _ = both(lambda: dense(depth=4), (256, 128), "100 kB")
+    equal(plain, model)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("bad", ["", "x", "12 parsecs", "-3 MB", 0, -1, None, True, float("nan"), "1.2.3 MB"])
+def test_bad_budgets(bad):
+    with pytest.raises(ValueError, match="memory_budget: takes"):
+        tg.memory_budget(bad)

@@ -23,7 +23,7 @@ from ..draw.summary import bytes_text
 from ..op import OPS
 from ..walk import Node, Outline
 
-SHARE = 0.4
+SHARE = 0.3
 """The part of the budget that a stretch of the graph may keep before its inside is dropped."""
 SMALL = 256
 """Smaller values (bytes) are not worth dropping."""
@@ -147,6 +147,7 @@ class Stretch:
             for lazy in filled.alive():
                 lazy.drop()
         self.budget._filled = ref(self)
+        self.budget._note(self.bytes)
         values: dict[Any, Any] = {}
         for lazy in self.alive():
             lazy.compute(values)
@@ -236,6 +237,11 @@ class memory_budget:
         if self._tally > self._limit:
             self._drop()
         self._most = max(self._most, self._boundary + self._tally)
+
+    def _note(self, filled: int) -> None:
+        """Take down what is held while a stretch is filled: what was walked already stays until the walk is over."""
+        alive = {id(t): t for t in [at() for at in (*self._kept, *self._recent)] if t is not None}
+        self._most = max(self._most, sum(map(_new_bytes, alive.values())) + filled + 2 * self._largest)
 
     def _drop(self) -> None:
         """Drop what only the graph holds of what was recorded since the last time."""
