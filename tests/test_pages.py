@@ -20,6 +20,8 @@ PAGES = [
     "compiler",
     "estimators",
     "training",
+    "comparing-runs",
+    "memory",
 ]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
