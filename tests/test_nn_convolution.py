@@ -274,3 +274,34 @@ def test_a_small_net_learns_real_digits():
                 p.data -= 0.05 * v
             net.zero_grad()
     assert (net(x[1000:]).data.argmax(axis=1) == y[1000:]).mean() > 0.94
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize(
+    "options", [{"padding": 2, "stride": 2}, {"padding": "same", "dilation": 2}, {"padding": "valid"}]
+)
+def test_borders_as_in_pytorch(mode, options):
+    torch = nn_torch.need_torch()
+    rng = np.random.default_rng(5)
+    for n, size in ((1, (7,)), (2, (6, 5)), (3, (5, 6, 5))):
+        ours = getattr(nn, f"Conv{n}d")(
+            2, 4, 2 if n == 1 else 3, groups=2, padding_mode=mode, dtype=float, rng=0, **options
+        )
+        theirs = getattr(torch.nn, f"Conv{n}d")(2, 4, ours.kernel_size, groups=2, padding_mode=mode, **options)
+        nn_torch.assert_same_module(ours, theirs, [rng.normal(size=(3, 2, *size))])
+        assert ("padding_mode" in repr(ours)) == (mode != "zeros")
+
+
+def test_borders_that_cannot_be():
+    with pytest.raises(
+        ValueError, match="padding_mode must be one of zeros, reflect, replicate, circular, got 'mirror'"
+    ):
+        nn.Conv2d(1, 1, 3, padding_mode="mirror")
+    x = np.ones((1, 1, 3), np.float32)
+    with pytest.raises(ValueError, match="reflect padding of 3 is too wide for an axis of 3"):
+        nn.Conv1d(1, 1, 3, padding=3, padding_mode="reflect")(x)
+    with pytest.raises(ValueError, match="circular padding of 4 is too wide for an axis of 3"):
+        nn.Conv1d(1, 1, 3, padding=4, padding_mode="circular")(x)
+    with pytest.raises(ValueError, match="padding='same' needs stride 1"):
+        nn.Conv1d(1, 1, 3, padding="same", stride=2, padding_mode="replicate")(x)
+    assert nn.Conv1d(1, 1, 3, padding=9, padding_mode="replicate", rng=0)(x).shape == (1, 1, 19)

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Parameter
+from ..tensor import Parameter, as_tensor
 from . import functional as F
 from .functional.window import Size, sizes
 from .module import Module
 from .options import Rng, drawn, generator, positive
+
+#: PyTorch's names of the ways to continue an input at its borders, and NumPy's.
+PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 class _Conv(Module):
@@ -56,6 +59,40 @@ class _Conv(Module):
         self.weight = drawn(bound, shape, dtype, draw, who)
         self.bias = drawn(bound, (out_channels,), dtype, draw, who) if bias else None
 
+    def _set_padding_mode(self, mode: Any) -> None:
+        """Set how the input is continued at its borders, or raise ValueError."""
+        if not isinstance(mode, str) or mode not in PADDING_MODES:
+            raise ValueError(
+                f"{type(self).__name__}: padding_mode must be one of {', '.join(PADDING_MODES)}, got {mode!r:.60}"
+            )
+        self.padding_mode = mode
+
+    def _padded(self, x: Any) -> tuple[Any, Any]:
+        """Give the input, continued at its borders where these are not zeros, and the zeros still to be padded."""
+        self._check(x)
+        if self.padding_mode == "zeros" or self.padding == "valid":
+            return x, self.padding
+        who, n = type(self).__name__, self._axes
+        if self.padding == "same":
+            if any(s != 1 for s in self.stride):
+                raise ValueError(f"{who}: padding='same' needs stride 1, got {self.stride}")
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            widths = [(t // 2, t - t // 2) for t in totals]
+        elif isinstance(self.padding, str):
+            return x, self.padding  # refused by the function, which tells what there is
+        else:
+            widths = [(p, p) for p in self.padding]
+        # NumPy would reflect, or go round, several times: PyTorch refuses that, and it is hardly ever meant.
+        room = {"reflect": -1, "circular": 0}.get(self.padding_mode)
+        shape = np.shape(x)
+        for (_, after), size in zip(widths, shape[-n:], strict=True):
+            if after and (size == 0 or (room is not None and after > size + room)):
+                raise ValueError(
+                    f"{who}: {self.padding_mode} padding of {after} is too wide for an axis of {size} in shape {shape}"
+                )
+        widths = [(0, 0)] * (len(shape) - n) + widths
+        return np.pad(as_tensor(x), widths, mode=PADDING_MODES[self.padding_mode]), 0  # type: ignore[call-overload]
+
     def _check(self, x: Any) -> None:
         shape = np.shape(x)
         n = self._axes
@@ -73,6 +110,8 @@ class _Conv(Module):
             own = getattr(self, name, value)
             if own != value:
                 text += f", {name}={_short(own)!r}"
+        if getattr(self, "padding_mode", "zeros") != "zeros":
+            text += f", padding_mode={self.padding_mode!r}"
         return text + (f", groups={self.groups}" * (self.groups != 1)) + ", bias=False" * (self.bias is None)
 
 
@@ -83,7 +122,8 @@ def _short(value: Any) -> Any:
 class Conv1d(_Conv):
     """A convolution of (N, C, L) with a weight (out, in / groups, k): see :func:`tinygrad_nn.nn.functional.conv1d`.
 
-    Weight and bias are drawn uniformly from ±1/sqrt(in / groups * k), as in PyTorch.
+    ``padding_mode`` is ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``. Weight and bias are drawn
+    uniformly from ±1/sqrt(in / groups * k), as in PyTorch.
 
     >>> Conv1d(2, 4, 3, rng=0)(np.ones((1, 2, 5), np.float32)).shape
     (1, 4, 3)
@@ -101,15 +141,17 @@ class Conv1d(_Conv):
         dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         dtype: Any = np.float32,
         rng: Rng = None,
     ) -> None:
         self._build(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype, rng)
+        self._set_padding_mode(padding_mode)
 
     def forward(self, x: Any) -> Any:
         """Give the convolution."""
-        self._check(x)
-        return F.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._padded(x)
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv2d(_Conv):
@@ -134,15 +176,17 @@ class Conv2d(_Conv):
         dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         dtype: Any = np.float32,
         rng: Rng = None,
     ) -> None:
         self._build(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype, rng)
+        self._set_padding_mode(padding_mode)
 
     def forward(self, x: Any) -> Any:
         """Give the convolution."""
-        self._check(x)
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._padded(x)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv3d(_Conv):
@@ -164,15 +208,17 @@ class Conv3d(_Conv):
         dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         dtype: Any = np.float32,
         rng: Rng = None,
     ) -> None:
         self._build(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype, rng)
+        self._set_padding_mode(padding_mode)
 
     def forward(self, x: Any) -> Any:
         """Give the convolution."""
-        self._check(x)
-        return F.conv3d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._padded(x)
+        return F.conv3d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class ConvTranspose1d(_Conv):
