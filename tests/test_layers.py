@@ -24,7 +24,7 @@ LAYERS = """
     record
     numpy_like
     tensor
-    transforms
+    array_api transforms
     check draw
     nn
     optim data save

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from sys import getrefcount
 from typing import Any
 from weakref import ref
@@ -130,6 +131,21 @@ class Tensor(NumpyLike):
     is_leaf = property(lambda self: self.op is None, doc="Whether no recorded operation made it.")
     T = property(lambda self: apply(ops_shape.transpose, (self,)), doc="The transpose.")
     mT = property(lambda self: apply(ops_shape.matrix_transpose, (self,)), doc="The transpose of the last two axes.")
+
+    device = property(lambda self: "cpu", doc="Where the elements are, as the array API standard asks.")
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """Give this tensor: there is no device but ``"cpu"``."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"to_device: device {device!r} (stream={stream!r}) is not known; tensors live on 'cpu'")
+        return self
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        # Imported when asked for, by name: the namespace is a layer above and no part of `import tinygrad_nn`.
+        xp = import_module(f"{__package__}.array_api")
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise ValueError(f"__array_namespace__: api_version {api_version!r} is not known; 2024.12 is the latest")
+        return xp
 
     def item(self) -> Any:
         """Give the only element as a Python number."""

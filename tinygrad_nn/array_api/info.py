@@ -1,0 +1,89 @@
+"""Data types, and what the namespace can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from .lift import stripped, tensors
+from .names import DTYPES
+
+__all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
+
+_KINDS = {
+    "bool": "b", "signed integer": "i", "unsigned integer": "u", "integral": "iu", "real floating": "f",
+    "complex floating": "c", "numeric": "iuf",
+}  # fmt: skip
+
+
+class Info:
+    """What ``__array_namespace_info__`` gives: devices, dtypes, capabilities."""
+
+    def capabilities(self) -> dict[str, Any]:
+        """Tell what of the optional behaviour is there."""
+        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64}
+
+    def default_device(self) -> str:
+        """Give the only device."""
+        return "cpu"
+
+    def devices(self) -> list[str]:
+        """List the devices."""
+        return ["cpu"]
+
+    def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
+        """Give the dtypes of new tensors; there is no complex one."""
+        whole = np.dtype(np.intp)
+        return {"real floating": np.dtype(float), "integral": whole, "indexing": whole}
+
+    def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, Any]:
+        """Give the dtypes of a kind, or of any of a tuple of kinds, by name."""
+        kinds = kind if isinstance(kind, tuple) else (kind or tuple(_KINDS),) if kind else tuple(_KINDS)
+        known = {name: np.dtype(name) for name in DTYPES}
+        return {name: d for name, d in known.items() if any(isdtype(d, k) for k in kinds)}
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """Tell whether a dtype is of a kind of the standard, is another dtype, or fits any of a tuple of both."""
+    if isinstance(kind, tuple):
+        return any(isdtype(dtype, k) for k in kind)
+    if isinstance(kind, str) and kind in _KINDS:
+        return np.dtype(dtype).kind in _KINDS[kind]
+    if isinstance(kind, str):
+        raise ValueError(f"isdtype: kind {kind!r} is not known; give one of {', '.join(_KINDS)}")
+    return bool(np.dtype(dtype) == np.dtype(kind))
+
+
+def _dtype(x: Any) -> Any:
+    return x.dtype if isinstance(x, Tensor) else x
+
+
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """Convert a tensor; the gradient comes back in the dtype of ``x``."""
+    if device not in (None, "cpu"):
+        raise ValueError(f"astype: device {device!r} is not known; tensors live on 'cpu'")
+    if np.dtype(dtype).kind not in "fiub":
+        raise TypeError(f"astype: dtype {np.dtype(dtype)} is not supported; tensors hold real numbers")
+    return x.astype(dtype, copy=copy)
+
+
+def can_cast(from_: Any, to: Any, /) -> bool:
+    """Tell whether a dtype, or that of a tensor, converts to another by the promotion rules."""
+    return bool(np.can_cast(_dtype(from_), to))
+
+
+def result_type(*args: Any) -> Any:
+    """Give the dtype that tensors, dtypes and Python numbers promote to."""
+    return np.result_type(*stripped(args) if tensors(args) else args)
+
+
+def finfo(type: Any, /) -> Any:
+    """Give the limits of a float dtype, or of that of a tensor."""
+    return np.finfo(_dtype(type))
+
+
+def iinfo(type: Any, /) -> Any:
+    """Give the limits of an integer dtype, or of that of a tensor."""
+    return np.iinfo(_dtype(type))
