@@ -112,3 +112,12 @@ def test_bad_input():
         tg.diff(x * x, 3.0)
     with pytest.raises(TypeError, match="tolerance"):
         tg.diff(x * x, x * x, tolerance=-1)
+
+
+def test_eager_against_compiled():
+    report = tg.diff(net, tg.compile(net), inputs=arrays())
+    assert not report
+    assert [r.operation for r in report] == ["result 0", "gradient of input 0", "gradient of input 1"]
+    assert "compiled code keeps no graph" in str(report)
+    report = tg.diff(net, tg.compile(lambda x, w: net(x, w, twist=1e-3)), inputs=arrays())
+    assert (report.first.what, report.first.operation) == ("value", "result 0")

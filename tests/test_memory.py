@@ -212,3 +212,17 @@ def test_a_budget_that_cannot_be_kept_warns_once():
 def test_bad_budgets(bad):
     with pytest.raises(ValueError, match="memory_budget: takes"):
         tg.memory_budget(bad)
+
+
+def test_dropped_values_can_be_looked_at():
+    x = tg.Tensor(np.linspace(0.1, 1.0, 5000), requires_grad=True)
+    with tg.memory_budget("600 kB") as used:
+        y = x
+        for _ in range(20):
+            y = np.sin(y)
+        y = y.sum()
+    assert used.dropped
+    assert "sin" in str(tg.table(y))
+    assert "sin" in tg.draw(y).source
+    assert not tg.diff(y, y)
+    assert tg.check_graph(y)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..walk import Outline
+
 SMALL = 6
 """Arrays of up to this many elements are shown in full."""
 
@@ -93,7 +95,7 @@ def summarize(value: Any) -> Summary:
     if not hasattr(value, "dtype"):
         return Summary((), type(value).__name__, repr(value), None if value is None else float(value))
     shape, dtype = value.shape, _dtype_name(value.dtype)
-    if not hasattr(value, "nbytes"):
+    if isinstance(value, Outline):
         return Summary(shape, dtype, "")
     if value.size == 1:
         # A NumPy number keeps the digits of its dtype: 0.1 of float32 is not 0.10000000149011612.

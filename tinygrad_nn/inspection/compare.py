@@ -96,14 +96,18 @@ def diff(run_a: Any, run_b: Any, inputs: Sequence[Any] | None = None, tolerance:
         raise TypeError(f"diff: tolerance must be None or a number that is not negative, got {tolerance!r:.60}")
     a, b = _Run(run_a, inputs, "run_a"), _Run(run_b, inputs, "run_b")
     scope = variables(1)
-    rows = list(_aligned(a, b, scope, tolerance))
     notes = []
+    if a.compiled != b.compiled:
+        notes.append("compiled code keeps no graph: results and gradients are compared, not operations")
+        rows = list(_whole(a, b, scope, tolerance))
+    else:
+        rows = list(_aligned(a, b, scope, tolerance))
     if any(r.what == "freed" for r in rows):
         n = sum([r.what == "freed" for r in rows])
         notes.append(f"{n} large values are freed; call backward(retain_graph=True), or diff before backward")
     parts: list[Step] = []
     forward = next((i for i, r in enumerate(rows) if r.what not in ("equal", "freed")), None)
-    if forward is None:
+    if forward is None and a.compiled == b.compiled:
         grads = list(_gradients(a, b, rows, scope, tolerance))
         rows += grads
         forward = next((i for i, r in enumerate(rows) if r.what not in ("equal", "freed")), None)
@@ -117,14 +121,17 @@ class _Run:
     """One run: its operations in order, and the gradients that are known."""
 
     def __init__(self, run: Any, inputs: Sequence[Any] | None, who: str) -> None:
+        self.given: list[Any] = []
         called = callable(run) and not isinstance(run, Tensor)
         if called:
             if inputs is None:
                 raise TypeError(f"diff: {who} is a function; give inputs=[...], what it is called with")
-            run = _call(run, inputs)
+            run, self.given = _call(run, inputs)
         roots: Any = roots_of(run, f"diff: {who}")
         nodes = walk.everything(roots)
         self.ops = [t for t in nodes if t.op is not None]
+        self.roots = roots
+        self.compiled = any(t.op.name == "compiled" for t in self.ops)
         self.number = {t: i for i, t in enumerate(self.ops)}
         self.grads: dict[Any, Any] = {}
         if called and all(t._saved is not None for t in self.ops if t._tracked):
@@ -144,7 +151,7 @@ class _Run:
         return t._data if t._saved is None else t._saved[0]
 
 
-def _call(f: Callable[..., Any], inputs: Sequence[Any]) -> Any:
+def _call(f: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
     given = []
     for x in inputs:
         if isinstance(x, np.ndarray) and x.dtype.kind == "f":
@@ -153,7 +160,7 @@ def _call(f: Callable[..., Any], inputs: Sequence[Any]) -> Any:
             # A leaf of its own for each run, so that each has its own gradient.
             x = Tensor(x.numpy(), x.requires_grad, name=x.name)
         given.append(x)
-    return f(*given)
+    return f(*given), given
 
 
 def _key(t: Any, lines: bool) -> tuple[str, str]:
@@ -186,6 +193,24 @@ def _aligned(a: _Run, b: _Run, scope: dict[int, str], tolerance: float | None) -
                 yield _lone("only in a", t, a.number[t], None, scope)
             for t in b.ops[j1:j2]:
                 yield _lone("only in b", t, None, b.number[t], scope)
+
+
+def _whole(a: _Run, b: _Run, scope: dict[int, str], tolerance: float | None) -> Iterator[Step]:
+    """Compare the results, then the gradients of all leaves: of the inputs, and of what both runs closed over."""
+    if len(a.roots) != len(b.roots):
+        raise ValueError(
+            f"diff: the runs give {len(a.roots)} and {len(b.roots)} results; give runs of the same function"
+        )
+    pairs = [(f"result {i}", x._data, y._data) for i, (x, y) in enumerate(zip(a.roots, b.roots, strict=True))]
+    leaves = [*zip(a.given, b.given, strict=False), *[(t, t) for t in a.grads if t.op is None and t in b.grads]]
+    for i, (x, y) in enumerate(leaves):
+        if isinstance(x, Node) and isinstance(y, Node) and x in a.grads and y in b.grads:
+            pairs.append((f"gradient of {name_of(x, scope) or f'input {i}'}", a.grads[x], b.grads[y]))
+    for k, (title, v, w) in enumerate(pairs):
+        error = error_of(v, w)
+        kind = "value" if k < len(a.roots) else "gradient"
+        what = kind if error > _allowed(v, w, tolerance) else "equal"
+        yield Step(what, title, (k, k), ("", ""), ("", ""), (v, w), error)
 
 
 def _lone(what: str, t: Any, i: int | None, j: int | None, scope: dict[int, str]) -> Step:
