@@ -113,7 +113,8 @@ def ranks_of(launcher):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 if parent in parents and int(entry.name) not in parents:
                     parents.add(int(entry.name))
-                    if b"mpi4py" in (entry / "cmdline").read_bytes() and b"-n" not in (entry / "cmdline").read_bytes():
+                    arguments = (entry / "cmdline").read_bytes().split(b"\0")
+                    if b"mpi4py" in arguments and b"-n" not in arguments:
                         found.append(int(entry.name))
             except (OSError, ValueError):
                 continue
