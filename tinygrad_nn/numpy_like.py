@@ -162,7 +162,10 @@ class NumpyLike(Node):
     at = property(At, doc="Places to update: ``t.at[index].set(v)`` and ``t.at[index].add(v)`` give a new tensor.")
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError("Tensor: item assignment cannot record; write to t.data[...] on purpose, outside the graph")
+        if self._tracked or tracing() is not None or (isinstance(value, Node) and value._tracked):
+            raise TypeError("Tensor: item assignment cannot record; write to t.data[...] on purpose, outside the graph")
+        # A constant takes it, as the array API standard asks; graphs hold it by value.
+        self.data[_strip(index)] = _strip(value)
 
     def reshape(self, *new: Any, order: str = "C") -> Any:
         """Give the elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
