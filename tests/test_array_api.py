@@ -1,0 +1,136 @@
+"""The array API namespace: tensors in and out, gradients, errors, and scikit-learn on top of it."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tinygrad_nn as tg
+from tinygrad_nn import Tensor, gradcheck
+from tinygrad_nn import array_api as xp
+from tinygrad_nn.array_api.names import ARRAY, DTYPES, ELEMENTWISE, LINALG
+
+
+def test_import_tinygrad_nn_does_not_load_it():
+    code = "import sys, tinygrad_nn; print('tinygrad_nn.array_api' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_a_tensor_knows_its_namespace_and_device():
+    t = Tensor([1.0])
+    assert t.__array_namespace__() is xp
+    assert t.__array_namespace__(api_version="2024.12") is xp
+    assert t.device == "cpu"
+    assert t.to_device("cpu") is t
+    with pytest.raises(ValueError, match="1999"):
+        t.__array_namespace__(api_version="1999")
+    with pytest.raises(ValueError, match="'gpu'"):
+        t.to_device("gpu")
+
+
+@pytest.mark.parametrize("name", ["add", "less", "bitwise_and", "pow", "floor_divide", "logical_or", "maximum"])
+def test_functions_of_two_give_tensors_of_numpys_values(name):
+    a, b = (np.array([True, False]), np.array([True, True])) if "logical" in name else (np.arange(1, 4), np.arange(3))
+    y = getattr(xp, name)(Tensor(a), Tensor(b + 1 if name == "floor_divide" else b))
+    want = getattr(np, name)(a, b + 1 if name == "floor_divide" else b)
+    assert type(y) is Tensor
+    assert y.dtype == want.dtype
+    np.testing.assert_array_equal(y.data, want)
+
+
+def test_every_name_is_there():
+    assert [n for n in (*ELEMENTWISE, *ARRAY, *DTYPES) if not hasattr(xp, n)] == []
+    assert [n for n in LINALG if not hasattr(xp.linalg, n)] == []
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: xp.sum(xp.exp(x), axis=0),
+        lambda x: xp.concat([x, xp.sin(x)]),
+        lambda x: xp.std(x, axis=1, correction=1),
+        lambda x: xp.permute_dims(x, (1, 0)),
+        lambda x: xp.linalg.vector_norm(x),
+        lambda x: xp.where(xp.greater(x, 0.5), x, xp.square(x)),
+    ],
+)
+def test_gradients_pass_through(f):
+    assert gradcheck(f, np.random.default_rng(0).uniform(0.1, 1.0, (3, 4)))
+
+
+def test_under_no_grad_and_without_tensors_that_need_one_nothing_is_recorded():
+    x = Tensor([1.0], requires_grad=True)
+    with tg.no_grad():
+        assert not xp.exp(x).requires_grad
+    assert xp.exp(x).requires_grad
+
+
+def test_a_result_that_shares_memory_is_kept_by_value():
+    a = np.ones(2)
+    w = Tensor([3.0, 4.0], requires_grad=True)
+    y = w * xp.asarray(a)
+    a[:] = 9
+    y.sum().backward()
+    np.testing.assert_array_equal(w.grad, [1.0, 1.0])
+
+
+def test_creation_and_dtypes():
+    assert xp.zeros((2, 3), dtype=xp.float32, device="cpu").dtype == np.float32
+    assert xp.full_like(Tensor([1.0]), 4.0).tolist() == [4.0]
+    assert xp.isdtype(xp.int8, "integral")
+    assert xp.isdtype(xp.float32, ("bool", "real floating"))
+    assert set(xp.__array_namespace_info__().dtypes(kind="real floating")) == {"float32", "float64"}
+    assert xp.result_type(Tensor([1], dtype="int8"), xp.int16) == np.int16
+    for bad in (
+        lambda: xp.asarray([1j]),
+        lambda: xp.zeros(2, dtype=complex),
+        lambda: xp.astype(Tensor([1.0]), complex),
+    ):
+        with pytest.raises(TypeError, match="complex128"):
+            bad()
+    with pytest.raises(ValueError, match="'gpu'"):
+        xp.ones(2, device="gpu")
+
+
+def test_fourier_transforms_are_refused_with_the_reason():
+    assert xp.fft.fftfreq(4, device="cpu").tolist() == np.fft.fftfreq(4).tolist()
+    with pytest.raises(AttributeError, match="complex"):
+        xp.fft.fft  # noqa: B018
+
+
+def test_item_assignment_writes_to_constants_only():
+    c, w = Tensor([1.0, 2.0]), Tensor([3.0, 4.0], requires_grad=True)
+    y = c * w
+    c[Tensor([True, False])] = Tensor(9.0)
+    assert c.tolist() == [9.0, 2.0]
+    y.sum().backward()
+    np.testing.assert_array_equal(w.grad, [1.0, 2.0])  # the graph keeps what it was recorded with
+    for refused in (lambda: w.__setitem__(0, 1.0), lambda: c.__setitem__(0, w[0])):
+        with pytest.raises(TypeError, match="item assignment"):
+            refused()
+
+
+SKLEARN = """
+import numpy as np, sklearn
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
+import tinygrad_nn as tg
+sklearn.set_config(array_api_dispatch=True)
+a = np.random.default_rng(0).normal(size=(8, 3))
+for scaler in (StandardScaler(), MinMaxScaler(), MaxAbsScaler(), Normalizer(), PCA(2, svd_solver='full')):
+    y = scaler.fit_transform(tg.Tensor(a))
+    assert type(y) is tg.Tensor, type(y)
+    with sklearn.config_context(array_api_dispatch=False):
+        want = scaler.fit_transform(a)
+    np.testing.assert_allclose(y.data, want, rtol=1e-12, atol=1e-12)
+print("same")
+"""
+
+
+def test_scikit_learn_scalers_take_and_give_tensors():
+    pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "tinygrad_nn[all]"')
+    env = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    done = subprocess.run([sys.executable, "-c", SKLEARN], capture_output=True, text=True, env=env)
+    assert done.stdout == "same\n", done.stderr
