@@ -17,6 +17,7 @@ from ..draw.trace import roots_of
 from ..tensor import Tensor
 from ..walk import Node, Outline
 
+_COMPILED = f"{__name__.partition('.')[0]}.compile.graph"
 EPS = 100.0
 """Without a tolerance of their own, values may differ by so many roundings of the coarser dtype."""
 
@@ -129,9 +130,9 @@ class _Run:
             run, self.given = _call(run, inputs)
         roots: Any = roots_of(run, f"diff: {who}")
         nodes = walk.everything(roots)
-        self.ops = [t for t in nodes if t.op is not None]
+        self.ops: list[Any] = [t for t in nodes if t.op is not None]
         self.roots = roots
-        self.compiled = any(t.op.name == "compiled" for t in self.ops)
+        self.compiled = any(getattr(t.op.fn, "__module__", "") == _COMPILED for t in self.ops)
         self.number = {t: i for i, t in enumerate(self.ops)}
         self.grads: dict[Any, Any] = {}
         if called and all(t._saved is not None for t in self.ops if t._tracked):
@@ -140,7 +141,7 @@ class _Run:
             self.grads.update(left)
         else:
             self.grads = {t: t._cotangent for t in self.ops if t._cotangent is not None}
-            self.grads |= {t: t._grad for t in nodes if t.op is None and getattr(t, "_grad", None) is not None}
+            self.grads |= {t: g for t in nodes if t.op is None and (g := getattr(t, "_grad", None)) is not None}
 
     def _see(self, t: Any, g: Any) -> Any:
         # What rules give may be added to in place later on.
@@ -168,9 +169,9 @@ def _key(t: Any, lines: bool) -> tuple[str, str]:
     return t.op.name, place.partition(": ")[2] or place
 
 
-def _blocks(a: list[Any], b: list[Any]) -> list[tuple[str, int, int, int, int]]:
+def _blocks(a: list[Any], b: list[Any]) -> Sequence[tuple[str, int, int, int, int]]:
     """Align by name and source line; by the names alone where the lines have little in common."""
-    best: list[tuple[str, int, int, int, int]] = []
+    best: Sequence[tuple[str, int, int, int, int]] = []
     most = -1
     for lines in (True, False):
         ka, kb = [_key(t, lines) for t in a], [_key(t, lines) for t in b]

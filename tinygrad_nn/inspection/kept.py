@@ -15,7 +15,7 @@ from ..draw.summary import bytes_text, shape_text
 from ..draw.table import plain
 from ..draw.timing import seconds_text
 from ..draw.trace import roots_of
-from ..transforms.gradients import seed
+from ..tensor import seed
 from ..walk import GraphFreedError, Node
 
 SHOWN = 30
