@@ -100,6 +100,14 @@ def test_fourier_transforms_are_refused_with_the_reason():
         xp.fft.fft  # noqa: B018
 
 
+def test_dlpack_goes_both_ways_and_refuses_to_lose_a_gradient():
+    t = Tensor([1.0, 2.0])
+    np.testing.assert_array_equal(np.from_dlpack(t), [1.0, 2.0])
+    assert xp.from_dlpack(t).tolist() == xp.from_dlpack(np.array([1.0, 2.0])).tolist() == [1.0, 2.0]
+    with pytest.raises(BufferError, match="detach"):
+        np.from_dlpack(Tensor([1.0], requires_grad=True))
+
+
 def test_item_assignment_writes_to_constants_only():
     c, w = Tensor([1.0, 2.0]), Tensor([3.0, 4.0], requires_grad=True)
     y = c * w

@@ -140,6 +140,14 @@ class Tensor(NumpyLike):
             raise ValueError(f"to_device: device {device!r} (stream={stream!r}) is not known; tensors live on 'cpu'")
         return self
 
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        if self._tracked:
+            raise BufferError(f"__dlpack__: {self._label()} needs a gradient, which would be lost; use detach()")
+        return self.data.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # kDLCPU
+
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         # Imported when asked for, by name: the namespace is a layer above and no part of `import tinygrad_nn`.
         xp = import_module(f"{__package__}.array_api")
