@@ -22,9 +22,19 @@ class Browser:
         self._profile = tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True)
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe",
-                 "--no-first-run", "--hide-scrollbars", "--window-size=1400,900",
-                 f"--user-data-dir={self._profile.name}", "--host-resolver-rules=MAP * ~NOTFOUND", "about:blank"]  # fmt: skip
+        flags = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--remote-debugging-pipe",
+            "--no-first-run",
+            "--hide-scrollbars",
+            "--window-size=1400,900",
+            f"--user-data-dir={self._profile.name}",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "about:blank",
+        ]
         # The browser reads commands from its descriptor 3 and writes answers to 4.
         shell = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$0" "$@"'
         self._process = subprocess.Popen(
