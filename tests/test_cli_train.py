@@ -338,7 +338,11 @@ def test_signals_end_it_cleanly(tmp_path, number, code):
     assert b"Traceback" not in shown
     if code == 130:
         assert last == "tinygrad-nn train: interrupted"
-    assert os.listdir(tmp_path) == []
+        rows = (tmp_path / "r/s/history.csv").read_text().splitlines()
+        assert len(rows) > 1, "the history so far is kept"
+        assert "interrupted by Ctrl-C" in (tmp_path / "r/s/report.txt").read_text()
+    else:
+        assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")

@@ -37,10 +37,14 @@ def _table(path: Path, model: Saved) -> np.ndarray:
     """Read the columns that the model was trained on, in its order; other columns are left alone."""
     pandas = load("pandas", "predict")
     try:
-        frame = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+        frame = pandas.read_csv(path, header=None, dtype=str, keep_default_na=False, na_values=[""])
     except (ValueError, UnicodeDecodeError) as problem:
         raise DataError(f"predict: {str(path)!r}: {' '.join(str(problem).split())}") from None
-    frame.columns = [str(name).strip() for name in frame.columns]
+    names = [str(name).strip() for name in frame.iloc[0].fillna("")]
+    if "" in names or len(set(names)) < len(names):
+        raise CommandError(f"{str(path)!r}: its column names are not unique, or one is empty; name each column")
+    frame = frame.iloc[1:]
+    frame.columns = names
     wanted = model.note["features"] or list(frame.columns)
     if missing := [name for name in wanted if name not in frame.columns]:
         raise CommandError(f"{str(path)!r} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
@@ -62,6 +66,8 @@ def _array(path: Path, model: Saved) -> np.ndarray:
         raise CommandError(f"{str(path)!r} is no array of numbers: {' '.join(str(problem).split())}") from None
     if not isinstance(a, np.ndarray) or a.dtype.kind not in "fiub":
         raise CommandError(f"{str(path)!r} holds {getattr(a, 'dtype', type(a).__name__)}, not numbers")
+    if not a.ndim or not a.size:
+        raise CommandError(f"{str(path)!r} holds an array of shape {a.shape}; give one row a sample")
     return a.reshape(1, -1) if a.ndim == 1 else a.reshape(len(a), -1)
 
 

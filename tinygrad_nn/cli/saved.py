@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,8 @@ def describe(options: Any, sizes: list[int], data: Data) -> dict[str, str]:
         "batch_norm": options.batch_norm,
         "dtype": options.dtype,
         "data": options.data,
-        "folder": getattr(options, "folder", None),
-        "csv": getattr(options, "csv", None),
+        "folder": None if getattr(options, "folder", None) is None else os.path.abspath(options.folder),
+        "csv": None if getattr(options, "csv", None) is None else os.path.abspath(options.csv),
         "target": data.target,
         "task": getattr(options, "task", "auto"),
         "features": data.features,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import ast
 import math
+import os
 import re
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -181,10 +183,10 @@ def command_text(options: argparse.Namespace) -> str:
     """Give the command that makes this run: the settings that differ by data, and what is not the default."""
     words = [f"tinygrad-nn train {options.data}" if options.data != "csv" else "tinygrad-nn train"]
     if options.data == "csv":
-        words.append(f"--csv {options.csv} --target {options.target}")
+        words.append(f"--csv {quote(options.csv)} --target {quote(options.target)}")
         words += [f"--task {options.task}"] if options.task != "auto" else []
     if options.data == "mnist":
-        words.append(f"--data {options.folder}")
+        words.append(f"--data {quote(options.folder)}")
     words.append(" ".join(["--hidden", *map(str, options.hidden)]))
     words.append(
         f"--activation {options.activation} --epochs {options.epochs} --batch-size {options.batch_size} "
@@ -202,7 +204,7 @@ def command_text(options: argparse.Namespace) -> str:
         if value is True:
             words.append(flag)
         elif isinstance(value, list):
-            words += [f"{flag} '{_listed(action.dest, v)}'" for v in value]
+            words += [f"{flag} {quote(_listed(action.dest, v))}" for v in value]
         else:
             words.append(f"{flag} {value}")
     return " ".join([*words, f"--seed {options.seed}"])
@@ -217,8 +219,43 @@ def _listed(name: str, value: Any) -> str:
 
 def plain(options: argparse.Namespace) -> dict[str, Any]:
     """Give the settings as JSON takes them."""
-    names = [k for k in vars(options) if k not in ("run", "command", "quiet", "resume", "out", "checkpoint")]
-    return {k: getattr(options, k) for k in names}
+    found = {k: v for k, v in vars(options).items() if k not in ("run", "command", "quiet", "resume", "out")}
+    # A run may be gone on with from another folder.
+    return found | {k: os.path.abspath(found[k]) for k in ("csv", "folder") if found.get(k) is not None}
+
+
+def given(options: argparse.Namespace) -> list[str]:
+    """Give the options of a training that were asked for on the command line."""
+    known = argparse.ArgumentParser()
+    add_options(known)
+    found = []
+    for action in known._actions:
+        if action.default is argparse.SUPPRESS:
+            asked = hasattr(options, action.dest)
+        else:
+            asked = getattr(options, action.dest, action.default) != action.default
+        if asked:
+            found.append(action.option_strings[0])
+    return found
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise ValueError where settings that were read from a file are none that the command line takes."""
+    known = argparse.ArgumentParser()
+    add_options(known)
+    for action in known._actions:
+        if action.dest == "help":
+            continue
+        value = getattr(options, action.dest)
+        if action.choices is not None:
+            fits = all(v in action.choices for v in (value if isinstance(value, list) else [value]))
+            if not fits:
+                raise ValueError(f"{action.dest} is {value!r:.60}")
+        elif callable(action.type) and isinstance(value, int | float | str):
+            try:
+                action.type(str(value))
+            except argparse.ArgumentTypeError as problem:
+                raise ValueError(f"{action.dest}: {problem}") from None
 
 
 def restored(settings: dict[str, Any]) -> argparse.Namespace:

@@ -28,6 +28,7 @@ HISTORY, CURVES, GRAPH, GRAPH_TEXT = "history.csv", "curves.svg", "graph.svg", "
 CHECKPOINT, SETTINGS = "checkpoint.safetensors", "settings.json"
 WRITTEN = (MODEL, HISTORY, CURVES, GRAPH, GRAPH_TEXT, REPORT)
 DRAWN = 8  # samples in the step that is drawn
+INTERRUPTED = "interrupted by Ctrl-C"  # what a history says then
 CHECKED = 32  # samples in the loss whose gradient is checked
 
 
@@ -83,10 +84,12 @@ def run(options: argparse.Namespace) -> int:
             return 0
         kept = (CHECKPOINT, SETTINGS)
         with RunFolder(out, WRITTEN if options.checkpoint else (*WRITTEN, *kept)) as folder:
-            lines, passed = _train(options, world, folder, out)
+            lines, passed, stopped = _train(options, world, folder, out)
     for line in lines:
         _say(line)
     _say(f"written to {out}: {', '.join(sorted(name for name in WRITTEN if (Path(out) / name).exists()))}")
+    if stopped == INTERRUPTED:
+        raise KeyboardInterrupt  # what there was so far has been written
     return 0 if passed else 1
 
 
@@ -113,15 +116,23 @@ def _resumed(options: argparse.Namespace) -> argparse.Namespace:
         raise CommandError(f"--resume: {options.resume!r} has no checkpoint; such a run is begun with --checkpoint N")
     try:
         found = settings.restored(json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
+        settings.check(found)
+        if found.data not in PROBLEMS:
+            raise ValueError(f"data is {found.data!r:.60}")
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise CommandError(f"--resume: {SETTINGS} of {options.resume!r} cannot be read: {problem!r:.80}") from None
-    if options.data is not None or options.csv is not None:
-        raise CommandError("--resume takes data and settings from the run; give --epochs at most")
+    more = [f"--{name}" for name in ("out", "csv", "target", "folder") if getattr(options, name, None) is not None]
+    more += [name for name in settings.given(options) if name != "--epochs"]
+    if options.data is not None or more:
+        raise CommandError(
+            f"--resume takes data and settings from the run; leave {options.data or more[0]} out (--epochs, "
+            f"--checkpoint and --quiet may be given)"
+        )
     if hasattr(options, "epochs"):
         found.epochs = options.epochs
     found.run, found.command = options.run, options.command
     found.resume, found.out = options.resume, options.resume
-    found.checkpoint = options.checkpoint or 1
+    found.checkpoint = options.checkpoint or found.checkpoint or 1
     if hasattr(options, "quiet"):
         found.quiet = True
     if found.data == "csv":
@@ -189,7 +200,7 @@ def _fitted(
         resume=None if options.resume is None else Path(options.resume) / CHECKPOINT,
         world=world,
     )
-    if history.stopped == "interrupted by Ctrl-C":
+    if history.stopped == INTERRUPTED and not history["loss"]:
         raise KeyboardInterrupt
     return model.eval(), loss, history
 
@@ -204,8 +215,8 @@ def _first_line(options: argparse.Namespace, data: Data) -> str:
     return f"{name}: {len(data.train[0])} samples to train on, {len(data.test[0])} held out, {kind}"
 
 
-def _train(options: argparse.Namespace, world: parallel.World, folder: Path, out: str) -> tuple[list[str], bool]:
-    """Fill the folder, and give what is to be printed then and whether the gradients are right."""
+def _train(options: argparse.Namespace, world: parallel.World, folder: Path, out: str) -> tuple[list[str], bool, str]:
+    """Fill the folder; give what is to be printed then, whether the gradients are right, and why it ended early."""
     data = PROBLEMS[options.data].load(options)
     checkpoint = _begin(options, out) if options.checkpoint else None
     model, loss, history = _fitted(options, world, data, checkpoint)
@@ -257,7 +268,7 @@ def _train(options: argparse.Namespace, world: parallel.World, folder: Path, out
     history.to_csv(folder / HISTORY)
     text = report(settings.command_text(options), facts, parts)
     write_atomically(folder / REPORT, [text.encode()], "train", OSError)
-    return [f"held out: {result}", f"gradient check: {verdict}", *notes], checked.passed
+    return [f"held out: {result}", f"gradient check: {verdict}", *notes], checked.passed, history.stopped
 
 
 def _pictures(model: nn.Module, loss: Any, history: History, X: Any, y: Any, folder: Path) -> list[str]:
