@@ -1,13 +1,18 @@
 """How Sphinx builds these pages: every code cell is run, and every warning is an error (see ``make docs``)."""
 
+import sys
+from pathlib import Path
+
 import tinygrad_nn
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "tinygrad_nn"
 author = copyright = "tinygrad_nn contributors"
 release = version = tinygrad_nn.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "reference_pages"]
+exclude_patterns = ["_build", "_extensions", "**/.ipynb_checkpoints"]
 source_suffix = {".md": "myst-nb"}
 
 html_theme = "pydata_sphinx_theme"
@@ -22,5 +27,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 
+autosummary_generate = False
+default_role = "code"  # `name` in a docstring is code
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -16,14 +16,14 @@ from .error import DataError
 class DataLoader:
     """Iterate over a dataset in batches, tuples of arrays; each iteration is one epoch.
 
-    dataset: a `Dataset`, or anything with `len()` and `[i]`.
-    batch_size: samples in a batch; the last batch is shorter unless `drop_last`.
-    shuffle: draw a new order for each epoch from `rng` (a Generator, which is then shared, a seed, or None).
-    prefetch: number of batches that a thread prepares ahead. It pays where a sample costs time (files, transforms
-        that release the GIL), not for arrays in memory. It ends with the iteration, also with one that is left early,
-        and what fails in it is raised at the batch that failed.
+    - ``dataset``: a `Dataset`, or anything with `len()` and `[i]`.
+    - ``batch_size``: samples in a batch; the last batch is shorter unless `drop_last`.
+    - ``shuffle``: draw a new order for each epoch from `rng` (a Generator, which is then shared, a seed, or None).
+    - ``prefetch``: number of batches that a thread prepares ahead. It pays where a sample costs time (files,
+      transforms that release the GIL), not for arrays in memory. It ends with the iteration, also with one that is
+      left early, and what fails in it is raised at the batch that failed.
 
-    DataError: an empty dataset, a batch size below 1, `drop_last` that leaves no batch.
+    Raises DataError for an empty dataset, a batch size below 1, `drop_last` that leaves no batch.
 
     >>> from tinygrad_nn.data import TensorDataset
     >>> loader = DataLoader(TensorDataset(np.arange(5), np.arange(5) ** 2), batch_size=2, shuffle=True, rng=0)

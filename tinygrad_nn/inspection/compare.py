@@ -83,10 +83,10 @@ def diff(run_a: Any, run_b: Any, inputs: Sequence[Any] | None = None, tolerance:
 
     A run is a Tensor (or a list, tuple or dict of them) with its graph or, with ``inputs``, a function that is called
     with them here; float arrays among them become tensors that need a gradient. Operations are aligned by name and
-    source line, as lines of text are by a diff. Values part where max |a - b| / max(|a|, |b|) is above ``tolerance``
-    (None: 100 roundings of the coarser dtype; 0: bit for bit). Gradients are compared too, from the results
-    backwards: those of functions, and those that ``backward(retain_graph=True)`` left in both graphs.
-    A freed graph holds small values only; the report says so.
+    source line, as lines of text are by a diff. Values part where ``max |a - b| / max(|a|, |b|)`` is above
+    ``tolerance`` (None: 100 roundings of the coarser dtype; 0: bit for bit). Gradients are compared too, from the
+    results backwards: those of functions, and those that ``backward(retain_graph=True)`` left in both graphs. A freed
+    graph holds small values only; the report says so.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> report = diff(np.sin(x * 2.0).sum(), np.cos(x * 2.0).sum())

@@ -84,8 +84,9 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """(x - mean) / sqrt(var + eps) * weight + bias per feature of (N, C) or (N, C, L), with the batch's moments.
+    """Normalise each feature of (N, C) or (N, C, L) by the batch's moments.
 
+    The formula is ``(x - mean) / sqrt(var + eps) * weight + bias``.
     In training the running moments follow by the share ``momentum`` (None: the mean over all batches); ``eval()`` takes
     them. One value per channel in training raises ValueError and changes nothing.
 
@@ -117,7 +118,7 @@ class BatchNorm3d(_BatchNorm):
 
 
 class LayerNorm(Module):
-    """(x - mean) / sqrt(var + eps) * weight + bias, with the moments over the last axes of each sample.
+    """Normalise each sample: ``(x - mean) / sqrt(var + eps) * weight + bias``, moments over its last axes.
 
     >>> LayerNorm(2, eps=0.0)([[1.0, 3.0]])
     Tensor([[-1., 1.]], op=add)
@@ -150,7 +151,9 @@ class LayerNorm(Module):
 
 
 class RMSNorm(Module):
-    """x / sqrt(mean(x**2) + eps) * weight, with the mean over the last axes of each sample; eps is the dtype's if None.
+    """Scale each sample to mean square 1: ``x / sqrt(mean(x**2) + eps) * weight``, mean over its last axes.
+
+    ``eps`` is the dtype's if None.
 
     >>> RMSNorm(2, eps=0.0)([[3.0, 4.0]])
     Tensor([[0.84852814, 1.13137085]], op=multiply)

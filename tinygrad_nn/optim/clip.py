@@ -21,10 +21,10 @@ from .parameters import listed
 def clip_grad_norm(params: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> float:
     """Scale all gradients together so that their norm is at most ``max_norm``, and give the norm that they had.
 
-    The norm is that of all gradients as one vector, (sum |g|**norm_type)**(1 / norm_type), or max |g| for infinity. The
-    factor is min(1, max_norm / (norm + 1e-6)), as in PyTorch. NaN and infinite gradients are not hidden: the norm is
-    NaN or infinite then, and it is for the caller to look. Tensors without a gradient are left out. Raises ValueError
-    for a ``max_norm`` that is negative or NaN, or a ``norm_type`` that is not above 0.
+    The norm is that of all gradients as one vector, ``(sum |g|**norm_type)**(1 / norm_type)``, or ``max |g|`` for
+    infinity. The factor is ``min(1, max_norm / (norm + 1e-6))``, as in PyTorch. NaN and infinite gradients are
+    not hidden: the norm is NaN or infinite then, and it is for the caller to look. Tensors without a gradient are left
+    out. Raises ValueError for a ``max_norm`` that is negative or NaN, or a ``norm_type`` that is not above 0.
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
     >>> w.grad = [3.0, 4.0]

@@ -16,6 +16,7 @@ SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MV2_COMM_WORLD_SIZE")
 
 #: What tells the linear algebra libraries how many threads to take.
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""The variables that say how many threads BLAS takes; the launcher sets them where none is set."""
 
 
 class MPIWorld(World):

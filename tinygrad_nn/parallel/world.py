@@ -51,3 +51,4 @@ class World:
 
 
 ALONE = World()
+"""The only rank of a program that was not launched on several."""

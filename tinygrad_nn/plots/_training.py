@@ -21,7 +21,7 @@ def history(
 ) -> list[Axes]:
     """Plot numbers that were recorded once per epoch, one panel for each quantity.
 
-    "loss" and "val_loss" share a panel, as all do that differ in "val_" only; single parameters ("0.weight[2, 3]")
+    "loss" and "val_loss" share a panel, as all do that differ in ``"val_"`` only; single parameters ("0.weight[2, 3]")
     share one. `keys` picks some. Returns a list of axes; one pair of axes as `ax` takes all the lines. The lines of
     the validation data are dashed; the legend gives the last value of each.
 
@@ -88,7 +88,7 @@ def _quantity(key: str) -> str:
 
 
 def gradient_flow(gradients: Mapping[str, Any] | Iterable[tuple[str, Any]], ax: Axes | None = None) -> Axes:
-    """Plot how large the gradient of each parameter is: the mean and the maximum of |g|, on a logarithmic scale.
+    """Plot how large the gradient of each parameter is: the mean and the maximum of ``|g|``, on a logarithmic scale.
 
     `gradients` is a mapping or pairs of a name and a gradient: an array, None, or something with a `grad`, so that
     `model.named_parameters()` will do. The first stands at the top. What has no place on the scale is said in words:
