@@ -39,8 +39,9 @@ bench: setup  ## time the engine beside NumPy, PyTorch, JAX and others; write th
 	$(BIN)/pip install -q -e ".[bench]"
 	$(BIN)/python -m benchmarks --cores $(CORES) --page docs/performance.md --plot docs/images/benchmarks.svg
 
-reference: setup  ## write docs/reference/ops.md anew from the registry
+reference: setup  ## write docs/reference/ops.md anew from the registry, and the tables and the picture of docs/design.md
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_design.py
 
 docs: setup  ## build the documentation into docs/_build/html: every code cell is run, and a warning is an error
 	$(BIN)/pip install -q -e ".[docs]"

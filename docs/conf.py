@@ -17,8 +17,16 @@ source_suffix = {".md": "myst-nb"}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "tinygrad_nn"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_show_sourcelink = False
-html_theme_options = {"show_prev_next": True, "navigation_depth": 2, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_depth": 2,
+    "header_links_before_dropdown": 8,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_sidebars = {"index": [], "performance": []}  # nothing lies below these pages
 
 myst_enable_extensions = ["attrs_block", "colon_fence"]
 myst_heading_anchors = 3

@@ -74,12 +74,12 @@ class Command(SphinxDirective):
 
 
 def help_of(*command: str) -> str:
-    """Give the help of a command, or of the program, for lines of 100 characters."""
+    """Give the help of a command, or of the program, for lines of 82 characters."""
     from tinygrad_nn.cli import main
 
     said = io.StringIO()
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "84"
     try:
         with contextlib.redirect_stdout(said):
             code = main([*command, "--help"])
