@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from nbclient import NotebookClient
+
 import tinygrad_nn
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
@@ -34,6 +36,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+# New versions of ipykernel warn that a kernel talks to this process without encryption, once for each page.
+NotebookClient.extra_arguments.default_args = (["--IPKernelApp.log_level=ERROR"],)
 
 autosummary_generate = False
 default_role = "code"  # `name` in a docstring is code

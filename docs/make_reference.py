@@ -50,6 +50,14 @@ What the rules, the checker and this documentation say where a function is not d
 NaN and infinities are kept as IEEE arithmetic gives them: `0 * inf` is not masked. `tg.select(cond, x, f, g)` evaluates
 each branch on its own elements only, so that the branch not taken cannot spoil a gradient.
 """
+#: Headings of modules whose names are short forms.
+TITLES = {
+    "fft": "Fourier transforms",
+    "gelu": "GELU",
+    "linalg": "Linear algebra",
+    "nan": "NaN left out",
+    "trig": "Trigonometry",
+}
 #: What a composite is made of is shown up to this length.
 LONGEST = 200
 # The rule compares values before it computes.
@@ -259,7 +267,8 @@ def page() -> str:
     parts = [INTRO.format(number=len(own), families=counts, kinks=kinks_table())]
     for module in sorted(by_module):
         what = (sys.modules[module].__doc__ or "").strip().splitlines()[0]
-        parts.append(f"## {module.rpartition('.')[2].replace('_', ' ').capitalize()}\n\n{what}\n")
+        name = module.rpartition(".")[2]
+        parts.append(f"## {TITLES.get(name, name.replace('_', ' ').capitalize())}\n\n{what}\n")
         parts += [entry(op) for op in sorted(by_module[module], key=lambda op: op.name)]
     return "\n".join(parts)
 

@@ -54,7 +54,7 @@ class LogSigmoid(Module):
 
 
 class ReLU6(Module):
-    """x, clipped to 0 ... 6.
+    """x, clipped to the interval from 0 to 6.
 
     >>> ReLU6()([-2.0, 7.0])
     Tensor([0., 6.])
@@ -251,7 +251,7 @@ class Softplus(_With):
 
 
 class Hardtanh(_With):
-    """x, clipped to min_val ... max_val.
+    """x, clipped to the interval from min_val to max_val.
 
     >>> Hardtanh()([-2.0, 0.5])
     Tensor([-1. , 0.5])

@@ -27,7 +27,7 @@ def _fill(t: Any, values: Any, who: str) -> Any:
 
 
 def uniform_(t: Any, low: float = 0.0, high: float = 1.0, rng: Rng = None) -> Any:
-    """Write numbers drawn uniformly from low ... high.
+    """Write numbers drawn uniformly from low to high.
 
     >>> uniform_(np.zeros(3), -1.0, 1.0, rng=0)
     array([ 0.27392337, -0.46042657, -0.91805295])
@@ -211,7 +211,7 @@ def orthogonal_(t: Any, gain: float = 1.0, rng: Rng = None) -> Any:
 def truncated_normal_(
     t: Any, mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0, rng: Rng = None
 ) -> Any:
-    """Draw from the normal distribution, anew wherever a number falls outside low ... high.
+    """Draw from the normal distribution, anew wherever a number falls outside low to high.
 
     >>> float(np.abs(truncated_normal_(np.zeros(1000), high=2.0, rng=0)).max()) <= 2.0
     True

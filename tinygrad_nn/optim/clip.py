@@ -48,7 +48,7 @@ def clip_grad_norm(params: Tensor | Iterable[Tensor], max_norm: float, norm_type
 
 @effect
 def clip_grad_value(params: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Clip every element of every gradient to -clip_value ... clip_value; NaN stays NaN.
+    """Clip every element of every gradient to the interval from -clip_value to clip_value; NaN stays NaN.
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
     >>> w.grad = [3.0, -0.5]

@@ -207,7 +207,7 @@ def mish(x: Any) -> Tensor:
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """Give x, clipped to min_val ... max_val; the derivative is 0 at the bounds.
+    """Give x, clipped to the interval from min_val to max_val; the derivative is 0 at the bounds.
 
     >>> hardtanh([-2.0, 0.5])
     Tensor([-1. , 0.5])
@@ -218,7 +218,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
 
 
 def relu6(x: Any) -> Tensor:
-    """Give x, clipped to 0 ... 6.
+    """Give x, clipped to the interval from 0 to 6.
 
     >>> relu6([-2.0, 7.0])
     Tensor([0., 6.])
