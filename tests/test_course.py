@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tinygrad_nn.cli import chapters, main
+from tinygrad_nn.cli import chapters, course, main
 
 CHAPTERS = chapters.chapters()
 
@@ -65,7 +65,64 @@ def test_command_lists_and_runs(capsys):
     assert "Tensor(6.90929743, op=add)" in said
 
 
-@pytest.mark.parametrize("arguments", [["99"], ["0"], ["x"]])
+@pytest.fixture
+def opened(monkeypatch, tmp_path):
+    """Give what the command would open in the browser, with built pages in an otherwise empty folder."""
+    pages = []
+    monkeypatch.setattr(course.webbrowser, "open", pages.append)
+    monkeypatch.setattr(course, "folder", lambda: tmp_path / "nowhere" / "course")
+    monkeypatch.chdir(tmp_path)
+    return pages
+
+
+@pytest.mark.parametrize(("arguments", "page"), [([], "index"), (["3"], "03-why-a-topological-sort")])
+def test_command_opens_the_built_pages(opened, tmp_path, arguments, page, capsys):
+    built = tmp_path / "docs" / "_build" / "html" / "course"
+    built.mkdir(parents=True)
+    (built / f"{page}.html").write_text("", encoding="utf-8")
+    assert main(["course", *arguments, "--open"]) == 0
+    assert opened == [(built / f"{page}.html").as_uri()]
+    assert capsys.readouterr().out.strip() == str(built / f"{page}.html")
+
+
+def test_without_built_pages_it_says_what_to_do(opened, capsys):
+    assert main(["course", "--open"]) == 2
+    said = capsys.readouterr().err
+    assert opened == []
+    assert len(said.splitlines()) == 1
+    assert "make docs" in said
+    assert "course 1" in said
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (ModuleNotFoundError("No module named 'scipy'", name="scipy"), 'needs scipy: pip install "tinygrad_nn[all]"'),
+        (ModuleNotFoundError('plots: no matplotlib; pip install "tinygrad_nn[all]"'), "plots: no matplotlib"),
+    ],
+)
+def test_a_missing_package_is_named(problem, said, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise problem
+
+    monkeypatch.setattr(course, "show", fail)
+    assert main(["course", "1"]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.splitlines()) == 1
+
+
+def test_the_end_of_input_ends_the_chapter(monkeypatch, capsys):
+    def leave(prompt):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", leave)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert main(["course", "1"]) == 0
+    assert "# 1. A number that remembers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["99"], ["0"], ["x"], ["99", "--open"]])
 def test_what_is_no_chapter(arguments, capsys):
     assert main(["course", *arguments]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

@@ -21,7 +21,9 @@ def add(commands: Any) -> None:
         epilog="tinygrad-nn course 1 runs the first chapter; Enter goes on, and exercises show their answers last.",
     )
     parser.add_argument("chapter", nargs="?", type=int, help="the number of the chapter to run")
-    parser.add_argument("--open", action="store_true", help="open the pages that `make docs` built in the browser")
+    parser.add_argument(
+        "--open", action="store_true", help="open the page that `make docs` built in the browser"
+    )
     parser.add_argument("--no-pause", action="store_true", help="do not wait for Enter before each piece of code")
     parser.set_defaults(command="course", run=course)
 
@@ -29,22 +31,40 @@ def add(commands: Any) -> None:
 def course(options: argparse.Namespace) -> int:
     """Run the command with its options."""
     found = chapters()
+    number = options.chapter
+    if number is not None and number not in found:
+        raise CommandError(f"there is no chapter {number}; the chapters are {min(found)} to {max(found)}")
     if options.open:
-        page = folder().parent / "_build" / "html" / "course" / "index.html"
-        if not page.is_file():
-            raise CommandError(f"there are no built pages at {page}: run `make docs` in a checkout first")
+        page = built(found[number].stem if number is not None else "index")
         webbrowser.open(page.as_uri())
         print(page)
         return 0
-    if options.chapter is None:
+    if number is None:
         for path in found.values():
             print(title(path))
         print("\ntinygrad-nn course NUMBER runs a chapter here; --open shows the built pages in the browser.")
         return 0
-    if options.chapter not in found:
-        raise CommandError(f"there is no chapter {options.chapter}; the chapters are {min(found)} to {max(found)}")
-    show(found[options.chapter], pause=sys.stdin.isatty() and not options.no_pause)
+    try:
+        show(found[number], pause=sys.stdin.isatty() and not options.no_pause)
+    except ModuleNotFoundError as problem:
+        if problem.name is None:  # the library's own, which says what to install
+            raise
+        raise CommandError(f'this chapter needs {problem.name}: pip install "tinygrad_nn[all]"') from None
+    except EOFError:  # Ctrl-D instead of Enter
+        print()
     return 0
+
+
+def built(name: str) -> Path:
+    """Give the file of a built page: of the checkout that the package is in, or of the one that this is run in."""
+    for docs in (folder().parent, Path.cwd() / "docs"):
+        page = docs / "_build" / "html" / "course" / f"{name}.html"
+        if page.is_file():
+            return page
+    raise CommandError(
+        "there are no built pages here: run `make docs` in a checkout and open them from there, or run a chapter in "
+        "the terminal with `tinygrad-nn course 1`"
+    )
 
 
 def show(path: Path, pause: bool) -> None:
