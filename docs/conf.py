@@ -35,6 +35,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
+nb_execution_in_temp = True  # what a chapter writes is no page
 nb_merge_streams = True
 # New versions of ipykernel warn that a kernel talks to this process without encryption, once for each page.
 NotebookClient.extra_arguments.default_args = (["--IPKernelApp.log_level=ERROR"],)
