@@ -1,5 +1,6 @@
 """The array API namespace: tensors in and out, gradients, errors, and scikit-learn on top of it."""
 
+import operator
 import os
 import subprocess
 import sys
@@ -142,3 +143,22 @@ def test_scikit_learn_scalers_take_and_give_tensors():
     env = {**os.environ, "SCIPY_ARRAY_API": "1"}
     done = subprocess.run([sys.executable, "-c", SKLEARN], capture_output=True, text=True, env=env)
     assert done.stdout == "same\n", done.stderr
+
+
+def test_operators_on_bits_give_constants_and_only_whole_numbers_index():
+    a, b = np.array([1, 6, 3]), np.array([3, 2, 1])
+    for f in ("and_", "or_", "xor", "lshift", "rshift"):
+        op = getattr(operator, f)
+        for left, right in ((Tensor(a), Tensor(b)), (Tensor(a), b), (Tensor(a), 2), (2, Tensor(b))):
+            y = op(left, right)
+            assert type(y) is Tensor
+            np.testing.assert_array_equal(y.data, op(*[v.data if isinstance(v, Tensor) else v for v in (left, right)]))
+    np.testing.assert_array_equal((~Tensor(a)).data, ~a)
+    assert (xp.less(Tensor(a), 4) & ~xp.equal(Tensor(a), 1)).tolist() == [False, False, True]
+    assert "abc"[Tensor(1)] == "b"
+    assert complex(Tensor(2.0)) == 2 + 0j
+    for refused in (Tensor([1]), Tensor(1.0), Tensor(True)):
+        with pytest.raises(TypeError, match="0-d tensor of integers"):
+            operator.index(refused)
+    with pytest.raises(TypeError, match="bitwise_and"):
+        Tensor([1.0]) & 1

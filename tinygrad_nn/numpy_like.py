@@ -15,7 +15,7 @@ from .op import NUMPY, OPS, PLAIN, Op
 from .ops import elementwise as ew
 from .ops import late, linalg, rounding, shape
 from .ops.indexing import At
-from .record import OPERANDS, apply, binary, unary
+from .record import OPERANDS, apply, binary, constant, unary
 from .walk import Node
 
 _POWERS = {2: ew.square, 0.5: ew.sqrt, -1: ew.reciprocal, 1: ew.positive}
@@ -32,6 +32,18 @@ def _named(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], A
 
     def reflected(a: Any, b: Any) -> Any:
         return apply(OPS[name], (b, a)) if isinstance(b, OPERANDS) else NotImplemented
+
+    return operator, reflected
+
+
+def _bits(f: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """Give an operator on bits and its reflection: they give constants, since whole numbers have no derivative."""
+
+    def operator(a: Any, b: Any) -> Any:
+        return _constant(f, a, b) if isinstance(b, OPERANDS) else NotImplemented
+
+    def reflected(a: Any, b: Any) -> Any:
+        return _constant(f, b, a) if isinstance(b, OPERANDS) else NotImplemented
 
     return operator, reflected
 
@@ -119,6 +131,12 @@ class NumpyLike(Node):
     __floordiv__, __rfloordiv__ = _named("floor_divide")
     __mod__, __rmod__ = _named("remainder")
     __divmod__, __rdivmod__ = _named("divmod")
+    __and__, __rand__ = _bits(np.bitwise_and)
+    __or__, __ror__ = _bits(np.bitwise_or)
+    __xor__, __rxor__ = _bits(np.bitwise_xor)
+    __lshift__, __rlshift__ = _bits(np.left_shift)
+    __rshift__, __rrshift__ = _bits(np.right_shift)
+    __invert__ = lambda a: _constant(np.invert, a)  # noqa: E731
     __neg__ = unary(ew.negative)
     __pos__ = unary(ew.positive)
     __abs__ = unary(ew.absolute)
@@ -244,6 +262,11 @@ def _compare(relation: Callable[..., Any], a: Any, b: Any) -> Any:
     if tracer is not None:
         return tracer.plain(relation, (a, b), {})
     return relation(value(a), value(b))
+
+
+def _constant(f: Callable[..., Any], *args: Any) -> Any:
+    tracer = tracing()
+    return tracer.plain(f, args, {}) if tracer is not None else constant(f(*[value(x) for x in args]))
 
 
 def _strip(x: Any) -> Any:

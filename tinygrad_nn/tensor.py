@@ -198,6 +198,17 @@ class Tensor(NumpyLike):
     def __int__(self) -> int:
         return int(self._scalar("int"))
 
+    def __complex__(self) -> complex:
+        return complex(self._scalar("complex"))
+
+    def __index__(self) -> int:
+        if self.ndim or self.dtype.kind not in "iu":
+            raise TypeError(
+                f"{self._label()}: only a 0-d tensor of integers is an index, this one has shape {self.shape}, "
+                f"dtype {self.dtype}; use int(t)"
+            )
+        return int(self._scalar("index"))
+
     def __bool__(self) -> bool:
         return bool(self._scalar("bool"))
 
