@@ -219,6 +219,35 @@ def test_zooming_and_moving(page):
     assert browser.run("view.scale") < before[2]
 
 
+def test_a_window_of_another_size_shows_the_same_middle(page):
+    browser = page(expression())
+
+    def resize(width, height):
+        # As of a page that is embedded in another one, which has its width after the other has been laid out.
+        browser._call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        browser.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def middle():
+        return browser.run("[graph.clientWidth / 2 - view.x, graph.clientHeight / 2 - view.y].map(v => v / view.scale)")
+
+    half = browser.run("[shown.w / 2, shown.h / 2]")
+    try:
+        for width, height in ((800, 900), (1300, 700)):
+            resize(width, height)
+            assert middle() == pytest.approx(half, abs=1)
+        browser.key("+", "+")
+        browser.key("ArrowRight")
+        browser.run("view.x -= 30, show()")
+        moved, scale = middle(), browser.run("view.scale")
+        resize(900, 800)
+        assert middle() == pytest.approx(moved, abs=1)
+        assert browser.run("view.scale") == scale
+    finally:
+        browser._call("Emulation.clearDeviceMetricsOverride")
+
+
 def test_dark_and_light(page):
     browser = page(expression(), theme="dark")
     dark = "getComputedStyle(document.body).backgroundColor"

@@ -3,6 +3,7 @@
 const get = (id) => document.getElementById(id);
 const graph = get("graph"), world = get("world"), slider = get("slider");
 const view = { x: 0, y: 0, scale: 1 };
+const fitted = { width: 0, height: 0 };  // the window at the time, and the view that was chosen for it
 const play = { at: steps.length, timer: null, computed: new Map(), grads: new Map() };
 let hits = [], hit = -1, chosen = null;
 
@@ -30,6 +31,22 @@ function fitReadable() {
     view.x = w / 2 - (first.X + first.w / 2) * view.scale;
     view.y = 20 - first.Y * view.scale;
     show();
+  }
+  const { width, height } = graph.getBoundingClientRect();
+  Object.assign(fitted, view, { width, height });
+}
+
+// A page that is embedded in another one gets its width late: as long as nobody has moved the picture, it is fitted
+// anew; after that its middle stays in the middle.
+function resized() {
+  const { width, height } = graph.getBoundingClientRect();
+  if (view.x === fitted.x && view.y === fitted.y && view.scale === fitted.scale) {
+    fitReadable();
+  } else {
+    view.x += (width - fitted.width) / 2;
+    view.y += (height - fitted.height) / 2;
+    show();
+    Object.assign(fitted, { width, height });
   }
 }
 
@@ -349,5 +366,5 @@ say(data.note);
 arrange();
 fitReadable();
 go(steps.length, false);
-addEventListener("resize", show);
+addEventListener("resize", resized);
 document.body.dataset.ready = "yes";
