@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import sys
 import zlib
 from collections import defaultdict
@@ -235,8 +236,13 @@ def entry(op: Op) -> str:
     if words:
         lines.append(f"- domain: {words}")
     if op.kinks:
-        lines.append(f"- at kinks: {op.kinks}")
+        lines.append(f"- at kinks: {powers(op.kinks)}")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def powers(words: str) -> str:
+    """Mark x**0 as code: two stars are bold type otherwise."""
+    return re.sub(r"\w+\*\*\w+", r"`\g<0>`", words)
 
 
 def module_of(op: Op) -> str:
@@ -249,7 +255,7 @@ def kinks_table() -> str:
     for op in OPS.values():
         if op.kinks:
             by_words[op.kinks].append(op.name)
-    rows = sorted([f"| {', '.join(sorted(names))} | {words} |" for words, names in by_words.items()])
+    rows = sorted([f"| {', '.join(sorted(names))} | {powers(words)} |" for words, names in by_words.items()])
     return "\n".join(["| operations | derivative there |", "|---|---|", *rows])
 
 

@@ -38,7 +38,7 @@ def test_every_operation_of_the_package_has_its_entry(generated):
 
 def test_conventions_at_kinks_are_those_of_the_rules(generated):
     table = generated.split("## Conventions at kinks")[1].split("\n## ")[0]
-    rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.M))
+    rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", table.replace("`", ""), re.M))
     for op in OPS.values():
         if op.kinks:
             assert [words for names, words in rows.items() if op.name in names.split(", ")] == [op.kinks]

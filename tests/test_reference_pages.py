@@ -187,3 +187,48 @@ def test_array_methods_are_those_of_a_tensor():
 def _place(f):
     # A method that comes from the registry is kept on the class once it was used.
     return getattr(f, "__qualname__", "")
+
+
+#: What reStructuredText reads as a substitution or a reference where it stands in prose.
+MARKUP = re.compile(
+    r"(?<![\w`|])\|[^\s|](?:[^|]*[^\s|])?\|(?!\w)"
+    r"|(?<![\w`])[A-Za-z]\w*_(?=[\s,.;:)\"']|$)"
+    r"|(?<![^\s'\"(\[{<:/-])\*\*?(?=[^\s*])"
+)
+EMPHASIS = re.compile(r"(?<!\S)\*\w[\w ]*\*(?![\w*])")
+
+
+def stray(text):
+    """Give what stands in the prose of a docstring and would be read as markup, code and examples left out."""
+    prose = [p for p in inspect.cleandoc(text).split("\n\n") if not p.lstrip().startswith((">>>", "..."))]
+    bare = "\n\n".join([p for p in prose if not p.startswith("    ")])
+    bare = EMPHASIS.sub("", re.sub(r"``.*?``|`[^`]*`", "", bare, flags=re.S))
+    return [m[0] for m in MARKUP.finditer(bare)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_prose_of_docstrings_is_no_markup(page):
+    faults = {}
+    for module, name in entries(PAGES[page]):
+        thing = getattr(load(module), name)
+        texts = {f"{module}.{name}": docstring(module, name) or ""}
+        if isinstance(thing, type) and thing.__module__.startswith("tinygrad_nn"):
+            for attribute, value in vars(thing).items():
+                if not attribute.startswith("_") and isinstance(doc := getattr(value, "__doc__", None), str):
+                    texts[f"{module}.{name}.{attribute}"] = doc
+        faults |= {where: found for where, text in texts.items() if (found := stray(text))}
+    assert faults == {}, "put it between double backquotes"
+
+
+@pytest.mark.parametrize(
+    "text", ["The mean of |g|.", "Max |a - b| of all.", "As in val_ only.", "Takes **options.", "The rest of *args."]
+)
+def test_markup_is_found(text):
+    assert len(stray(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["``|g|`` and `val_` and a * b, 2**n, t_1, x|y", "Say.\n\n>>> |x| *a\n", "a | b | c", "It is *so* said."]
+)
+def test_prose_is_left_alone(text):
+    assert stray(text) == []
