@@ -125,6 +125,8 @@ class Op:
             self._check_rules()
         #: Whether the library itself declares it; only a user's own may be declared anew.
         self.built_in = _is_ours(fn) or any(_is_ours(r) for r in self.rules)
+        #: Whether the walkers may call its rules as they are, one for each input.
+        self.plain = self.built_in and not variadic
         if register and self.name in OPS and OPS[self.name].built_in:
             raise ValueError(f"{self.name}: the library has an operation of this name; give name= another")
         if numpy is None:

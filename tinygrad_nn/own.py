@@ -72,7 +72,38 @@ def gradient(op: Any, which: int, g: Any, saved: tuple[Any, ...]) -> Any:
             )
     if g.dtype.kind not in "fiub":
         raise TypeError(f"{op.name}: the rule of input {which} gave dtype {g.dtype}, needed real numbers")
+    if type(g) is ndarray and g.base is None and not g.flags.writeable:
+        g = g.copy()  # it may become a leaf's grad, which is its owner's to write to
     return g
+
+
+def guarded(
+    op: Any, g: Any, args: Any, params: dict[str, Any], saved: tuple[Any, ...], record: bool
+) -> tuple[Any, Any, list[Any]]:
+    """Give the cotangent, the arguments and one rule per input of an operation that is not plain.
+
+    That of any number of inputs has one rule for all, which is run here. A user's own rules get arrays that they cannot
+    write to (unless they are being recorded), and what they give is checked.
+    """
+    if not (op.built_in or record):
+        g, *args = frozen((g, *args))
+    rules: list[Any] = list(op.rules)
+    if op.variadic:
+        parts = rules[0](g, *args, **params)
+        if not op.built_in:
+            gradients(op, parts, len(saved) - 1)
+        rules = [_giving(part) for part in parts]
+    if not op.built_in:
+        rules = [rule and _checked(op, i, rule, saved) for i, rule in enumerate(rules)]
+    return g, args, rules
+
+
+def _giving(part: Any) -> Any:
+    return lambda *_, **__: part
+
+
+def _checked(op: Any, which: int, rule: Any, saved: tuple[Any, ...]) -> Any:
+    return lambda *args, **params: gradient(op, which, rule(*args, **params), saved)
 
 
 def gradients(op: Any, parts: Any, n: int) -> None:

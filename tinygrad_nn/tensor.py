@@ -277,20 +277,21 @@ class Tensor(NumpyLike):
 
     def _receive(self, g: Any) -> None:
         """Add a gradient that the walker has finished to ``grad``."""
+        old = self._grad
+        if old is None and type(g) is ndarray and g.base is None and getrefcount(g) <= SOLE and not self._hooks:
+            self._grad = g
+            return
         if tracing() is not None:
             tracing().receive(self, g)
             return
         for hook in self._hooks:
             g = _hooked(hook, self, g)
-        old = self._grad
-        if old is not None:
-            self._grad = old + g if old.ndim else np.array(old + g)
-            passes = self._passes[1] if self._passes is not None and self._passes[0]() is old else 1
-            self._passes = (ref(self._grad), passes + 1)
-        elif type(g) is ndarray and g.base is None and getrefcount(g) <= SOLE and g.flags.writeable:
-            self._grad = g
-        else:
+        if old is None:
             self._grad = np.array(g)
+            return
+        self._grad = old + g if old.ndim else np.array(old + g)
+        passes = self._passes[1] if self._passes is not None and self._passes[0]() is old else 1
+        self._passes = (ref(self._grad), passes + 1)
 
     def zero_grad(self) -> None:
         """Forget the gradient: ``grad`` is None again."""
@@ -345,11 +346,12 @@ def as_tensor(x: Any, who: str = "as_tensor") -> Tensor:
 def seed(t: Tensor, gradient: Any, who: str) -> Any:
     """Give the cotangent that a reverse walk starts with, checked against the tensor's shape."""
     if gradient is None:
-        if t._data.size != 1:
+        a = t._data
+        if a.size != 1:
             raise ValueError(
-                f"{who}: the result has shape {t.shape}, not one element; sum it, or give a gradient of that shape"
+                f"{who}: the result has shape {a.shape}, not one element; sum it, or give a gradient of that shape"
             )
-        return np.ones(t.shape, t.dtype) if t.ndim else t.dtype.type(1.0)
+        return np.ones(a.shape, a.dtype) if a.ndim else a.dtype.type(1.0)
     g = np.array(plain(gradient))
     if g.shape != t.shape or g.dtype.kind not in "fiub":
         raise ValueError(f"{who}: gradient of shape {g.shape} ({g.dtype}) does not fit the result's shape {t.shape}")

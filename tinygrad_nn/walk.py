@@ -261,38 +261,29 @@ def reverse(
                 large = True
             elif keep:
                 t._cotangent = g
-            rules = op.rules
-            n = len(args)
             i = 0
             try:
-                foreign = not op.built_in
-                if foreign and not record:
-                    g, *args = own.frozen((g, *args))
-                if op.variadic:
-                    parts = rules[0](g, *args, **params)
-                    if foreign:
-                        own.gradients(op, parts, n - 1)
+                if op.plain:
+                    rules = op.rules
+                else:
+                    g, args, rules = own.guarded(op, g, args, params, saved, record)
+                n = len(args)
                 for x in t._inputs:
                     i += 1
                     if isinstance(x, Node) and x._tracked and (live is None or x in live):
-                        if op.variadic:
-                            gx = parts[i - 1]
+                        rule = rules[i - 1]
+                        if rule is None:
+                            continue
+                        # The frequent forms spelled out: unpacking the arguments costs as much as a small product.
+                        if params:
+                            gx = rule(g, *args, **params)
+                        elif n == 3:
+                            gx = rule(g, args[0], args[1], args[2])
+                        elif n == 2:
+                            gx = rule(g, args[0], args[1])
                         else:
-                            rule = rules[i - 1]
-                            if rule is None:
-                                continue
-                            # The frequent forms spelled out: unpacking the arguments costs as much as a small product.
-                            if params:
-                                gx = rule(g, *args, **params)
-                            elif n == 3:
-                                gx = rule(g, args[0], args[1], args[2])
-                            elif n == 2:
-                                gx = rule(g, args[0], args[1])
-                            else:
-                                gx = rule(g, *args)
+                            gx = rule(g, *args)
                         a = saved[i]
-                        if foreign:
-                            gx = own.gradient(op, i - 1, gx, saved)
                         if gx.shape != a.shape:
                             gx = fold(gx, a.shape)
                         dtype = a.dtype

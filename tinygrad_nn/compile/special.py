@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..ops.activation import SHORT
+from ..ops.dense import ones
 from ..ops.loss import cross_entropy
 from .program import Program, Value
 
 
-def cross_entropy_of_labels(n: int, classes: int, label: Any) -> Callable[[Any, Any], Any]:
+def cross_entropy_of_labels(n: int, classes: int, dtype: Any, label: Any) -> Callable[[Any, Any], Any]:
     """Give the mean cross entropy of n rows of logits with whole numbers as labels: (loss, gradient).
 
     It leaves the unusual to the operation itself: wrong labels, which raise there, and infinite logits.
@@ -21,7 +22,8 @@ def cross_entropy_of_labels(n: int, classes: int, label: Any) -> Callable[[Any, 
     flat = rows.astype(np.intp)
     unsigned = np.dtype(f"u{np.dtype(label).itemsize}")
     largest, total, log, exp, subtract = np.maximum.reduce, np.add.reduce, np.log, np.exp, np.subtract
-    whole = cross_entropy.fn
+    whole, dot = cross_entropy.fn, np.dot
+    units = ones(classes, np.dtype(dtype))
     short = classes < SHORT
     share = 1.0 / n
 
@@ -38,7 +40,7 @@ def cross_entropy_of_labels(n: int, classes: int, label: Any) -> Callable[[Any, 
         z1 = z.reshape(-1)
         picked = z1[at]
         exp(z, z)
-        s = total(z, 0)
+        s = dot(units, z)
         losses = log(s)
         losses -= picked
         y = total(losses)
@@ -68,5 +70,5 @@ def specialize(program: Program) -> Program:
                 and x.size > 0
             )
             if fits:
-                v.fn = cross_entropy_of_labels(x.shape[0], x.shape[1], t.dtype)
+                v.fn = cross_entropy_of_labels(x.shape[0], x.shape[1], x.dtype, t.dtype)
     return program

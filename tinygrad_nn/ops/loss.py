@@ -12,8 +12,10 @@ import numpy as np
 
 from ..op import case, general
 from .activation import SHORT, floats, log_softmax, shifted, softmax
+from .dense import ones
 
 _UNSIGNED = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+_INDEX = np.dtype(np.intp)
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -164,36 +166,43 @@ def _picks(z: Any, t: Any) -> tuple[Any, Any]:
     One flat index is read and written in two thirds of the time that a pair of indices takes.
     """
     classes, n = z.shape
-    t = t.astype(np.intp, copy=False)
+    if t.dtype is not _INDEX:
+        t = t.astype(_INDEX)
     if z.flags.c_contiguous:
-        return z.reshape(-1), t * n + _counted(n)
+        own = t * n
+        own += _counted(n)
+        return z.reshape(-1), own
     return z.T.reshape(-1), _counted(n) * classes + t
 
 
 def _from_labels(x: Any, t: Any, reduction: str) -> tuple[Any, Any]:
     """Give the loss and its gradient for plain labels, which needs no array of one-hot rows."""
+    shape = t.shape
     axis = class_axis(x.shape)
     classes = x.shape[axis]
     columns = x.T if x.ndim == 2 else np.moveaxis(x, axis, 0).reshape(classes, -1)
+    if t.ndim != 1:
+        t = t.reshape(-1)
     if classes < SHORT:
         columns = np.ascontiguousarray(columns)
     n = columns.shape[1]
     with np.errstate(over="ignore", invalid="ignore"):
-        z = columns - np.maximum.reduce(columns, axis=0)
-    flat, own = _picks(z, t.reshape(-1))
+        z = columns - np.maximum.reduce(columns, 0)
+    flat, own = _picks(z, t)
     picked = flat[own]
-    e = np.exp(z, out=z)
-    s = np.add.reduce(e, axis=0)
+    e = np.exp(z, z)
+    # A product with ones sums several times faster than a reduction.
+    s = np.dot(ones(classes, e.dtype), e)
     rows = np.log(s)
     rows -= picked
     y = np.add.reduce(rows)
     if y != y:
         # Infinite logits, or NaN.
         z, _ = shifted(columns, 0)
-        flat, own = _picks(z, t.reshape(-1))
+        flat, own = _picks(z, t)
         picked = flat[own]
-        e = np.exp(z, out=z)
-        s = np.add.reduce(e, axis=0)
+        e = np.exp(z, z)
+        s = np.dot(ones(classes, e.dtype), e)
         rows = np.log(s) - picked
         y = np.add.reduce(rows)
     if reduction == "mean":
@@ -202,10 +211,10 @@ def _from_labels(x: Any, t: Any, reduction: str) -> tuple[Any, Any]:
     e /= s
     flat[own] -= 1.0 / n if reduction == "mean" else 1.0
     if reduction == "none":
-        y = rows.reshape(t.shape)
+        y = rows.reshape(shape)
     if x.ndim == 2:
         return y, e.T
-    return y, np.moveaxis(e.reshape(classes, *t.shape), 0, axis)
+    return y, np.moveaxis(e.reshape(classes, *shape), 0, axis)
 
 
 def _cross_entropy(
@@ -297,7 +306,9 @@ _SOFT = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0], [0.1, 0.8, 0.1], [0.0, 0.5, 
 cross_entropy = general(
     _cross_entropy,
     lambda g, y, x, target, weight=None, ignore_index=None, reduction="mean", label_smoothing=0.0, residual=None: (
-        _logits_rule(g, x, target, _options(weight, ignore_index, reduction, label_smoothing), residual)
+        g * residual
+        if residual is not None and reduction != "none"
+        else _logits_rule(g, x, target, _options(weight, ignore_index, reduction, label_smoothing), residual)
     ),
     lambda g, y, x, target, weight=None, ignore_index=None, reduction="mean", label_smoothing=0.0, residual=None: (
         _rows(g, x, reduction)
