@@ -44,3 +44,4 @@ autosummary_generate = False
 default_role = "code"  # `name` in a docstring is code
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+python_maximum_signature_line_length = 110  # longer ones have a line for each parameter

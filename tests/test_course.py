@@ -32,6 +32,13 @@ def test_every_exercise_has_a_checked_answer(number):
     assert all(re.search(r"^\s*assert ", cell.text, re.M) for cell in answers)
 
 
+@pytest.mark.parametrize("number", CHAPTERS)
+def test_plots_are_shown(number):
+    # They are drawn without pyplot, which alone shows figures that no cell gives.
+    last = [cell.text.rstrip().splitlines()[-1] for cell in cells(number) if "tg.plots." in cell.text]
+    assert [line for line in last if not line.endswith(".figure")] == []
+
+
 def test_chapters_are_numbered_and_listed():
     assert list(CHAPTERS) == list(range(1, len(CHAPTERS) + 1))
     listed = (chapters.folder() / "index.md").read_text(encoding="utf-8")

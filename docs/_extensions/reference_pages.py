@@ -26,7 +26,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.parsing import nested_parse_to_nodes
 
 #: Python documents the members of these.
-OUTSIDE = "object, Exception, Warning, str, dict, list, tuple"
+OUTSIDE = "object, Exception, Warning, str, dict, list, tuple, Mapping, Sequence"
 
 
 class Api(SphinxDirective):
