@@ -18,6 +18,11 @@ setup: .venv/.installed  ## make .venv with everything that the tests need
 	$(BIN)/pip install -q -e ".[all]"
 	@touch $@
 
+.venv/.documented: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -e ".[docs]"
+	@touch $@
+
 test: setup  ## run the tests and the doctests
 	$(BIN)/pytest -q -n 2
 
@@ -43,9 +48,9 @@ reference: setup  ## write docs/reference/ops.md anew from the registry, and the
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_design.py
 
-docs: setup  ## build the documentation into docs/_build/html: every code cell is run, and a warning is an error
-	$(BIN)/pip install -q -e ".[docs]"
+docs: .venv/.documented  ## build the documentation into docs/_build/html: every code cell is run, and a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 lint: setup  ## check style, likely bugs and the format
 	$(BIN)/ruff check
