@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from io import BufferedReader
@@ -70,11 +71,27 @@ def write_atomically(path: Path, parts: Iterable[bytes | memoryview], operation:
                 os.unlink(temporary)
             raise
     except (OSError, ValueError) as problem:
-        reason = _reason(problem)
-        raise error(
-            f"{operation}: cannot write {name!r}: {reason}; choose a file in a folder that is writable"
-        ) from None
+        raise _refused(name, problem, operation, error) from None
     _sync_folder(folder)
+
+
+def check_writable(path: Path, operation: str, error: type[Exception]) -> None:
+    """Raise now what ``write_atomically`` would raise at this path later; nothing is written.
+
+    >>> check_writable("nowhere/a", "write", ValueError)
+    Traceback (most recent call last):
+    ValueError: write: cannot write 'nowhere/a': No such file or directory; choose a file in a folder that is writable
+    """
+    name = os.fsdecode(path)
+    try:
+        with tempfile.TemporaryFile(dir=os.path.dirname(_target(name)[0])):
+            pass
+    except (OSError, ValueError) as problem:
+        raise _refused(name, problem, operation, error) from None
+
+
+def _refused(name: str, problem: OSError | ValueError, operation: str, error: type[Exception]) -> Exception:
+    return error(f"{operation}: cannot write {name!r}: {_reason(problem)}; choose a file in a folder that is writable")
 
 
 def _target(name: str) -> tuple[str, int | None]:

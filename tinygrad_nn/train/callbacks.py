@@ -22,6 +22,9 @@ class Callback:
     (the numbers of this epoch) and ``stop(reason)``. A plain function is called as ``epoch`` is.
     """
 
+    only_watches = False
+    """True where the training is the same without it: a resumed run may have it or not."""
+
     def begin(self, run: Run) -> None:
         """Called before the first epoch."""
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
 
-from ..files import Path
+from ..files import Path, check_writable
 from ..save import CheckpointError, load_with_metadata, save
 from .callbacks import Callback
 
@@ -43,18 +41,8 @@ class Checkpoint(Callback):
 
     def begin(self, run: Run) -> None:
         """Raise CheckpointError now rather than after the first epochs where the file could not be written."""
-        if run.world.rank:
-            return
-        name = os.fsdecode(self.path)
-        folder = os.path.dirname(os.path.realpath(name))
-        try:
-            if os.path.isdir(name):
-                raise OSError(None, "it is a folder")
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except (OSError, ValueError) as problem:
-            reason = getattr(problem, "strerror", None) or problem
-            raise CheckpointError(f"Checkpoint: cannot write {name!r}: {reason}; choose another path") from None
+        if run.world.rank == 0:
+            check_writable(self.path, "Checkpoint", CheckpointError)
 
     def epoch(self, run: Run) -> None:
         """Write the file if it is time to."""

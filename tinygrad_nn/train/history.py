@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from ..files import Path, write_atomically
+from . import jsonlines
 
 
 class History(Mapping[str, list[float]]):
@@ -65,6 +66,39 @@ class History(Mapping[str, list[float]]):
         table.writerow(["epoch", *self._columns])
         table.writerows(zip(self.epochs, *self._columns.values(), strict=True))
         write_atomically(path, [text.getvalue().encode()], "to_csv", OSError)
+
+    def rows(self) -> Iterator[dict[str, float]]:
+        """Give the numbers of each epoch, by their names.
+
+        >>> list(History({"loss": [0.9, 0.5]}).rows())
+        [{'loss': 0.9}, {'loss': 0.5}]
+        """
+        for numbers in zip(*self._columns.values(), strict=True):
+            yield dict(zip(self._columns, numbers, strict=True))
+
+    def to_jsonl(self, path: Path) -> None:
+        """Write JSON lines, one object per epoch, whole or not at all; OSError where they cannot be written.
+
+        ``{"epoch": 1, "loss": 0.9, ...}``, with all digits. JSON has no NaN and no infinity: these are the texts
+        ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
+        """
+        write_atomically(path, jsonlines.lines(self.rows(), "to_jsonl"), "to_jsonl", OSError)
+
+    @classmethod
+    def from_jsonl(cls, path: Path) -> Self:
+        """Read what ``to_jsonl``, ``tg.train.JSONLines`` or the command line wrote: the same numbers.
+
+        DataError, which names the line, for anything but the epochs 1, 2, 3 ... with the same names each.
+
+        >>> import os, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "history.jsonl")
+        ...     History({"loss": [0.5, float("inf")]}).to_jsonl(path)
+        ...     History.from_jsonl(path)["loss"]
+        [0.5, inf]
+        """
+        rows = jsonlines.read(path)
+        return cls({name: [row[name] for row in rows] for name in (rows[0] if rows else ())})
 
     def plot(self, keys: Any = None, ax: Any = None) -> Any:
         """Plot the curves with matplotlib: see ``tinygrad_nn.plots.history``."""

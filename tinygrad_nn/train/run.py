@@ -55,8 +55,8 @@ class Run:
         """End the training after this epoch."""
         self.stopped = self.stopped or reason
 
-    def _kinds(self) -> list[str]:
-        return [type(c).__name__ for c in self._callbacks]
+    def _stateful(self) -> list[tuple[str, Callback]]:
+        return [(type(c).__name__, c) for c in self._callbacks if not c.only_watches]
 
     def state_dict(self) -> dict[str, Any]:
         """Give all that the rest of the training depends on."""
@@ -69,14 +69,15 @@ class Run:
             "rng": self._rng.bit_generator.state,
             "generators": {path: g.bit_generator.state for path, g in generators(self.model).items()},
             "sources": {role: source.state_dict() for role, source in self._sources.items()},
-            "callbacks": [[kind, c.state_dict()] for kind, c in zip(self._kinds(), self._callbacks, strict=True)],
+            "callbacks": [[kind, c.state_dict()] for kind, c in self._stateful()],
         }
 
     def _load(self, state: Mapping[str, Any]) -> None:
         if (state["schedule"] is None) != (self.schedule is None):
             raise ValueError("one of the two runs has a schedule and the other has none")
-        if [kind for kind, _ in state["callbacks"]] != self._kinds():
-            raise ValueError(f"it had the callbacks {[k for k, _ in state['callbacks']]}, this run has {self._kinds()}")
+        had, has = [kind for kind, _ in state["callbacks"]], [kind for kind, _ in self._stateful()]
+        if had != has:
+            raise ValueError(f"it had the callbacks {had}, this run has {has}")
         own = generators(self.model)
         if set(own) != set(state["generators"]) or set(self._sources) != set(state["sources"]):
             raise ValueError("it had other random generators in its model, or other data (with or without validation)")
@@ -89,7 +90,7 @@ class Run:
             g.bit_generator.state = state["generators"][path]
         for role, source in self._sources.items():
             source.load_state_dict(state["sources"][role])
-        for callback, (_, inner) in zip(self._callbacks, state["callbacks"], strict=True):
+        for (_, callback), (_, inner) in zip(self._stateful(), state["callbacks"], strict=True):
             callback.load_state_dict(inner)
         self.history = History(state["history"])
         self.epoch = int(state["epoch"])
