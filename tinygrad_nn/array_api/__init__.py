@@ -9,7 +9,7 @@ array([2., 4.])
 
 import numpy as _np
 
-from . import creation, fft, info, linalg  # noqa: F401
+from . import adapted, creation, fft, info, linalg  # noqa: F401
 from .lift import lifted as _lifted
 from .names import ARRAY as _ARRAY
 from .names import DTYPES as _DTYPES
@@ -25,7 +25,7 @@ globals().update(_functions)
 globals().update({n: _np.dtype(n) for n in _DTYPES})
 
 
-globals().update({n: getattr(m, n) for m in (creation, info) for n in m.__all__})
+globals().update({n: getattr(m, n) for m in (adapted, creation, info) for n in m.__all__})
 
 
 def __array_namespace_info__() -> info.Info:
@@ -34,4 +34,4 @@ def __array_namespace_info__() -> info.Info:
 
 
 _others = ["__array_api_version__", "__array_namespace_info__", "e", "fft", "inf", "linalg", "nan", "newaxis", "pi"]
-__all__ = sorted([*_functions, *_DTYPES, *creation.__all__, *info.__all__, *_others])
+__all__ = sorted([*_functions, *_DTYPES, *adapted.__all__, *creation.__all__, *info.__all__, *_others])

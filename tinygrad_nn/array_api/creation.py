@@ -10,6 +10,7 @@ import numpy as np
 from ..convert import as_array
 from ..tensor import Tensor
 from .lift import lifted, stripped, wrapped
+from .signatures import signed
 
 __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid",
@@ -65,9 +66,8 @@ def creating(f: Callable[..., Any]) -> Callable[..., Any]:
             as_array(y, f.__name__)
         return wrapped(y)
 
-    function.__name__ = function.__qualname__ = f.__name__
     function.__doc__ = f"Give what ``numpy.{f.__name__}`` gives, as a tensor on the device ``'cpu'``."
-    return function
+    return signed(function, f.__name__)
 
 
 arange, linspace, eye = creating(np.arange), creating(np.linspace), creating(np.eye)

@@ -10,6 +10,7 @@ import numpy as np
 from ..mode import is_grad_enabled, tracing
 from ..record import constant
 from ..tensor import Tensor
+from .signatures import signed
 
 __all__ = ["lifted", "stripped", "tensors", "wrapped"]
 
@@ -43,7 +44,7 @@ def wrapped(y: Any) -> Any:
     return type(y)([wrapped(v) for v in y]) if isinstance(y, (list, tuple)) else y
 
 
-def lifted(f: Callable[..., Any], name: str) -> Callable[..., Any]:
+def lifted(f: Callable[..., Any], name: str | None) -> Callable[..., Any]:
     """Give the function of the namespace that a NumPy function computes.
 
     Without a gradient it computes on the arrays; with one it goes through NumPy's protocols, which record.
@@ -58,6 +59,5 @@ def lifted(f: Callable[..., Any], name: str) -> Callable[..., Any]:
             return wrapped(f(*stripped(args), **stripped(kwargs)))
         return wrapped(f(*args, **kwargs))
 
-    function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Give what NumPy's ``{name}`` gives, as tensors."
-    return function
+    return signed(function, name) if name else function

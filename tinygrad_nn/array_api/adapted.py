@@ -1,0 +1,61 @@
+"""Functions of the standard that take other arguments than NumPy's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from .lift import lifted, stripped
+
+__all__ = ["argsort", "expand_dims", "reshape", "sort"]
+
+
+def _sorted(x: Any, axis: int, descending: bool, stable: bool) -> Any:
+    y = np.sort(x, axis=axis, stable=stable or None)
+    return np.flip(y, axis=axis) if descending else y
+
+
+def _order(x: Any, axis: int, descending: bool, stable: bool) -> Any:
+    if not descending:
+        return np.argsort(x, axis=axis, stable=stable or None)
+    # From the back, so that equal elements keep their order when the whole is turned round.
+    last = x.shape[axis] - 1
+    return last - np.flip(np.argsort(np.flip(x, axis=axis), axis=axis, stable=stable or None), axis=axis)
+
+
+_sort, _argsort = lifted(_sorted, None), lifted(_order, None)
+_expand_dims, _reshape = lifted(np.expand_dims, None), lifted(np.reshape, None)
+
+
+def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Sort along an axis.
+
+    >>> sort([1, 3, 2], descending=True)
+    Tensor([3, 2, 1])
+    """
+    return _sort(x, axis, descending, stable)
+
+
+def argsort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Give the indices that sort along an axis; equal elements keep their order if ``stable``."""
+    return _argsort(x, axis, descending, stable)
+
+
+def expand_dims(x: Any, /, *, axis: int = 0) -> Any:
+    """Put in an axis of length 1; IndexError for an axis out of range, as the standard asks."""
+    return _expand_dims(x, axis)
+
+
+def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
+    """Give the elements in another shape; ValueError where ``copy=False`` and only a copy can have it.
+
+    >>> reshape(Tensor([1, 2, 3, 4]), (2, -1), copy=True)
+    Tensor([[1, 2],
+            [3, 4]])
+    """
+    if copy is None:
+        return _reshape(x, shape)
+    y = np.reshape(stripped(x), shape, copy=copy)
+    return _reshape(x, shape) if isinstance(x, Tensor) and x.requires_grad else _reshape(y, shape)
