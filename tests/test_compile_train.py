@@ -239,8 +239,7 @@ else:
         loss.backward()
         optimizer.step()
         return loss.detach()
-    step = tg.compile(step)
-    step()
+    step = tg.compile(step) if sys.argv[1] == "compiled" else step
 tracemalloc.start()
 for _ in range(200):
     step()
@@ -253,8 +252,10 @@ def test_peak_memory_of_training_is_that_of_numpy_by_hand():
     command = [sys.executable, "-c", MEMORY]
     runs = [
         subprocess.run([*command, k], env=path, capture_output=True, text=True, timeout=120)
-        for k in ("numpy", "compiled")
+        for k in ("numpy", "compiled", "eager")
     ]
     assert not any(r.returncode for r in runs), runs[1].stderr
-    numpy, compiled = (int(r.stdout) for r in runs)
+    numpy, compiled, eager = (int(r.stdout) for r in runs)
+    # The first call, which records, included.
     assert compiled <= 1.2 * numpy
+    assert eager <= 1.2 * numpy

@@ -12,6 +12,7 @@ from numpy import ndarray
 from ..record import constant
 from ..tensor import Tensor
 from ..tree import flatten
+from ..walk import everything
 from .buffers import make_buffers
 from .capture import captured
 from .emit import Emitter, reads_of
@@ -22,7 +23,7 @@ from .passes import Note, run_passes
 from .passes.fuse import fuse
 from .program import Builder, Program, Value, operands
 from .recording import Recording, argument_paths, is_input
-from .traced import TracedArray, TraceError, held
+from .traced import NeedsValueError, TracedArray, TraceError, held
 
 
 class Entry(WithGraph):
@@ -35,7 +36,13 @@ class Entry(WithGraph):
         self.guards = Guards(f, flatten((args, kwargs))[0])
         self.gradient_leaves: list[Any] = []
         known = old.gradient_leaves if old is not None else []
-        self.recording = recording = Recording(f, args, kwargs, known=known)
+        try:
+            # Nothing is changed while the function is recorded: the first call runs the code like every other, and
+            # old and new parameters are never there together.
+            recording = Recording(f, args, kwargs, known=known, trial=True)
+        except NeedsValueError:
+            recording = Recording(f, args, kwargs, known=known)
+        self.recording = recording
         tracer = recording.tracer
         self.guards.leave_out([x for e in tracer.effects if e.kind == "call" for x in held(e.__dict__["value"])])
         if not self.guards.check():
@@ -44,15 +51,11 @@ class Entry(WithGraph):
                 f"reads; compiled code would do that only once: return the value instead, or take this out of it"
             )
         self.effects = tracer.effects
-        self.pure = not tracer.effects
         if tracer.effects and recording.tracked:
             raise TraceError(
                 "compile: the function changes state and returns a tensor that still needs a gradient; "
                 "return y.detach(), or call backward() on it inside"
             )
-        if self.pure:
-            for rng, state in tracer.generators.items():
-                rng.bit_generator.state = state
         self.gradient_leaves = list(tracer.entry)
         self._none = [leaf for leaf, needed in tracer.needs_none.items() if needed]
         self.pool: list[Any] = []
@@ -90,8 +93,6 @@ class Entry(WithGraph):
         with np.errstate(all="ignore"):
             again = Recording(self.f, args, kwargs, known=self.gradient_leaves, dry=True)
         again.tracer.restore()
-        for rng, state in again.tracer.generators.items():
-            rng.bit_generator.state = state
         entry = Entry.__new__(Entry)
         entry.recording, entry.exact, entry.effects, entry.f = again, self.exact, again.tracer.effects, self.f
         entry._build()
@@ -269,16 +270,19 @@ class Entry(WithGraph):
         """Give the result of the call that was recorded."""
         recording = self.recording
         leaves = recording.leaves
-        if self.pure:
-            result = self.run(leaves)
-        else:
-            data = [np.array(y._data) for y in recording.outputs if isinstance(y, Tensor)]
-            result = self._wrap()(data)
+        trial = recording.tracer.trial
+        data = [] if trial else [np.array(y._data) for y in recording.outputs if isinstance(y, Tensor)]
         self._forget()
-        return result
+        return self.run(leaves) if trial else self._wrap()(data)
 
     def _forget(self) -> None:
         """Let go of the recorded values: the code does not need them."""
+        tracer = self.recording.tracer
+        for t in everything([*self.builder.values, *tracer.freed]):
+            if t._number >= tracer.start or t in tracer.inputs:
+                # An array of the same shape and dtype, and of no size in memory.
+                t._data = np.broadcast_to(t._data.dtype.type(0), t._data.shape)
+                t._saved = None
         self.recording.slim()
 
 

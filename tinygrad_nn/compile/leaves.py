@@ -16,10 +16,12 @@ class Leaves:
     """The part of a tracer that minds the gradients of leaves."""
 
     start: int
+    dry: bool
     entry: dict[Any, Any]
     cleared: set[Any]
     needs_none: dict[Any, bool]
     alias: dict[Any, Any]
+    generators: dict[Any, Any]
     effects: list[Effect]
 
     def name(self, t: Any, g: Any) -> None:
@@ -93,13 +95,15 @@ class Leaves:
             if isinstance(g, Tensor):
                 if not (g in self.alias and isinstance(self.alias[g], GradOf)):
                     self.effects.append(Effect(next_number(), "grad", None, leaf=leaf, value=g))
-                    leaf._grad = np.array(g._data)
+                    leaf._grad = np.asarray(g._data) if self.dry else np.array(g._data)
                 else:
                     leaf._grad = self.entry[leaf] if self.entry[leaf] is not None else np.asarray(g._data)
             elif g is None and leaf in self.cleared:
                 self.effects.append(Effect(next_number(), "grad", None, leaf=leaf, value=None))
 
     def restore(self) -> None:
-        """Put the gradients back as they were before the trace."""
+        """Put gradients and random generators back as they were before the trace."""
         for leaf, g in self.entry.items():
             leaf._grad = g
+        for rng, state in self.generators.items():
+            rng.bit_generator.state = state

@@ -77,10 +77,11 @@ class Recording:
         lift: bool = False,
         known: Any = (),
         dry: bool = False,
+        trial: bool = False,
     ) -> None:
         self.leaves_tree = (args, kwargs)
         leaves, rebuild = flatten((args, kwargs))
-        self.tracer = tracer = Tracer(dry)
+        self.tracer = tracer = Tracer(dry, trial)
         for leaf in known:
             tracer.known(leaf)
         self.leaves = leaves
@@ -102,8 +103,10 @@ class Recording:
                 # A result that is an argument or a tensor from outside gets a node, as every other result has.
                 self.outputs = [self._node(y) for y in self.outputs]
                 tracer.settle()
-                if not dry:
+                if not tracer.dry:
                     self._hand_over()
+                elif trial:
+                    tracer.restore()
             except BaseException:
                 tracer.restore()
                 raise

@@ -23,7 +23,7 @@ from ..tensor import Tensor, seed
 from ..walk import Node, next_number
 from .leaves import Leaves
 from .opaque import check, opaque
-from .traced import Effect, Held, TracedArray, TracedTensor, TraceError, line_of, strip, tensors_in
+from .traced import Effect, Held, NeedsValueError, TracedArray, TracedTensor, TraceError, line_of, strip, tensors_in
 
 #: Plain functions that look at shapes and dtypes only.
 SHAPE_ONLY = frozenset(
@@ -37,9 +37,10 @@ SHAPE_ONLY = frozenset(
 class Tracer(Leaves):
     """What records one run of a function: the nodes hang together by their inputs, the rest is noted here."""
 
-    def __init__(self, dry: bool = False) -> None:
-        #: Whether to note changes of state without doing them.
-        self.dry = dry
+    def __init__(self, dry: bool = False, trial: bool = False) -> None:
+        #: Whether to note changes of state without doing them; in a trial only where nothing can depend on them.
+        self.dry = dry or trial
+        self.trial = trial
         self.start = next_number()
         #: The place in the user's program that began the trace: what has it as its place comes from no line of f.
         self.call_site = caller()
@@ -133,8 +134,7 @@ class Tracer(Leaves):
             return None if any(p is None for p in parts) else tuple(parts)
         if not isinstance(residual, (ndarray, np.generic)):
             return None
-        p = constant(residual)
-        p.__class__ = TracedArray
+        p = _array(residual)
         self.parts[p] = (t, way)
         return p
 
@@ -143,8 +143,7 @@ class Tracer(Leaves):
         stand_ins = []
         for x in inputs:
             if isinstance(x, Node):
-                s = constant(x._data)
-                s.__class__ = TracedArray
+                s = _array(x._data)
                 self.alias[s] = x
                 stand_ins.append(s)
             else:
@@ -167,7 +166,12 @@ class Tracer(Leaves):
             and inner.dtype == y.dtype
             and np.asarray(inner._data).tobytes() == np.asarray(y).tobytes()
         )
-        return inner if same else None
+        if not same:
+            return None
+        if inner._saved is not None and np.shape(y) and inner._data.strides == y.strides:
+            # Equal in every bit: one of the two is enough.
+            inner._data, inner._saved = y, (y, *inner._saved[1:])
+        return inner
 
     def plain(self, f: Any, args: Any, kwargs: Any) -> Any:
         """Run a function without a derivative, recorded where values flow through it."""
@@ -269,8 +273,7 @@ class Tracer(Leaves):
         """Give a result as a tensor, or as what stands for a plain array."""
         if record or v._stands_for_array:
             return v
-        p = constant(v._data)
-        p.__class__ = TracedArray
+        p = _array(v._data)
         if self.ours(v):
             self.alias[p] = v
         return p
@@ -345,6 +348,9 @@ class Tracer(Leaves):
 
     def effect(self, f: Any, args: Any, kwargs: Any) -> Any:
         """Run something that changes state outside the trace, and note to run it at every call."""
+        # What is declared to give None does, and so does the step of an optimizer that gets no closure.
+        if self.trial and f.__annotations__.get("return") != "None" and (len(args) > 1 or kwargs):
+            raise NeedsValueError
         args, kwargs = self._held(args), self._held(kwargs)
         self.settle()
         e = Effect(next_number(), "call", f, value=(args, kwargs))
@@ -355,8 +361,7 @@ class Tracer(Leaves):
             y = f(*strip(args), **strip(kwargs))
         if not isinstance(y, (float, np.generic, ndarray)):
             return y
-        t = constant(np.float64(y) if isinstance(y, float) else y)
-        t.__class__ = TracedArray
+        t = _array(np.float64(y) if isinstance(y, float) else y)
         self.results[t] = e
         return t
 

@@ -32,6 +32,10 @@ _ENGINE = tuple(f"{__name__.rpartition('.')[0].rpartition('.')[0]}.{m}" for m in
 sealed: ContextVar[bool] = ContextVar("tinygrad_nn.sealed", default=False)
 
 
+class NeedsValueError(Exception):
+    """Raised in a trial where a change of state gives a number: it must be worked for the trace to go on."""
+
+
 class TracedTensor(Tensor):
     """A tensor of a trace: code outside the engine cannot get at its values."""
 
