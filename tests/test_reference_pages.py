@@ -55,7 +55,8 @@ def entries(text):
     for block in re.findall(r"^```\{eval-rst\}\n(.*?)^```$", text, re.M | re.S):
         head, _, rest = block.partition("\n")
         if module := re.fullmatch(r"\.\. api:: (\S+)", head):
-            found += [(module[1], line.strip()) for line in rest.splitlines() if line.strip() and ":" not in line]
+            names = [line.strip().partition(": ")[0] for line in rest.splitlines() if line.strip()]
+            found += [(module[1], name) for name in names if not name.startswith(":")]
     return found
 
 
@@ -161,7 +162,7 @@ def test_entries_begin_with_one_sentence(page):
 
 
 def test_entries_are_read_from_a_page():
-    text = "```{eval-rst}\n.. api:: a.b\n   :members:\n\n   c\n   d\n```\n\n```{eval-rst}\n.. command:: x\n```\n"
+    text = "```{eval-rst}\n.. api:: a.b\n   :members:\n\n   c\n   d: words\n```\n\n```{eval-rst}\n.. command:: x\n```\n"
     assert entries(text) == [("a.b", "c"), ("a.b", "d")]
 
 

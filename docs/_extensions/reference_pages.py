@@ -7,7 +7,8 @@
        grad
        hessian
 
-``:members:`` documents the methods of the classes too, ``:table:`` stops after the table.
+``:members:`` documents the methods of the classes too. With ``:table:`` there are no entries, and the words of the
+table stand in the page, as ``name: words``: for numbers, and for other names of the same thing.
 """
 
 from __future__ import annotations
@@ -39,13 +40,17 @@ class Api(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Give the table of summaries, then an entry for each name."""
         module = self.arguments[0]
-        names = [line.strip() for line in self.content if line.strip()]
-        if not names:
+        named = [line.strip().partition(": ") for line in self.content if line.strip()]
+        if not named:
             raise self.error(f"api: name what to document of {module}, one name a line")
-        lines = [f".. currentmodule:: {module}", "", ".. autosummary::", "   :nosignatures:", ""]
-        lines += [f"   {name}" for name in names]
-        if "table" not in self.options:
-            for name in names:
+        lines = [f".. currentmodule:: {module}", ""]
+        if "table" in self.options:
+            lines += [".. list-table::", ""]
+            for name, _, words in named:
+                lines += [f"   * - ``{name}``", f"     - {words}"]
+        else:
+            lines += [".. autosummary::", "   :nosignatures:", "", *[f"   {name}" for name, _, _ in named]]
+            for name, _, _ in named:
                 lines += ["", *self.entry(module, name)]
         where = self.get_source_info()[0]
         return nested_parse_to_nodes(self.state, StringList(lines, source=where), source=where, offset=0)

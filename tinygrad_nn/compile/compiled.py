@@ -23,7 +23,7 @@ RECORDINGS = 256
 
 
 class Compiled:
-    """A function that runs as compiled code: what :func:`compile` gives. Call it as the function itself."""
+    """A function that runs as compiled code: what :func:`tinygrad_nn.compile` gives. Call it as the function itself."""
 
     def __init__(self, f: Callable[..., Any], exact: bool, explain: bool) -> None:
         functools.update_wrapper(self, f)
