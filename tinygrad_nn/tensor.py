@@ -140,10 +140,11 @@ class Tensor(NumpyLike):
             raise ValueError(f"to_device: device {device!r} (stream={stream!r}) is not known; tensors live on 'cpu'")
         return self
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
+    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
         if self._tracked:
             raise BufferError(f"__dlpack__: {self._label()} needs a gradient, which would be lost; use detach()")
-        return self.data.__dlpack__(**kwargs)
+        given = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return self.data.__dlpack__(**{k: v for k, v in given.items() if v is not None})
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)  # kDLCPU

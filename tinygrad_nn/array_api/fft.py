@@ -1,19 +1,34 @@
-"""The part of the Fourier extension whose results are real; a transform itself gives complex numbers."""
+"""The Fourier extension: a spectrum is a :class:`~tinygrad_nn.ops.complex.Complex`, two real tensors."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .creation import creating
 from .lift import lifted
+from .signatures import signed
 
-__all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]
+__all__ = [
+    "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",
+    "rfftfreq", "rfftn",
+]  # fmt: skip
 
+
+def _transform(name: str) -> Callable[..., Any]:
+    f = getattr(np.fft, name)
+
+    def function(x: Any, /, **kwargs: Any) -> Any:
+        return f(x, **kwargs)
+
+    function.__doc__ = f"Give what ``numpy.fft.{name}`` gives of tensors or of a spectrum; it is recorded."
+    return signed(function, name)
+
+
+fft, ifft, rfft, irfft = _transform("fft"), _transform("ifft"), _transform("rfft"), _transform("irfft")
+fftn, ifftn, rfftn, irfftn = _transform("fftn"), _transform("ifftn"), _transform("rfftn"), _transform("irfftn")
+hfft, ihfft = _transform("hfft"), _transform("ihfft")
 fftfreq, rfftfreq = creating(np.fft.fftfreq), creating(np.fft.rfftfreq)
 fftshift, ifftshift = lifted(np.fft.fftshift, "fftshift"), lifted(np.fft.ifftshift, "ifftshift")
-
-
-def __getattr__(name: str) -> Any:
-    raise AttributeError(
-        f"tinygrad_nn.array_api.fft has no {name!r}: its result would be complex, and tensors hold real numbers"
-    )

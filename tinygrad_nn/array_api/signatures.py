@@ -20,6 +20,8 @@ _triangle = lambda x, /, *, k=0: None  # noqa: E731
 _one = lambda x, /: None  # noqa: E731
 _two = lambda x1, x2, /: None  # noqa: E731
 _frequencies = lambda n, /, *, d=1.0, dtype=None, device=None: None  # noqa: E731
+_transform = lambda x, /, *, n=None, axis=-1, norm="backward": None  # noqa: E731
+_transforms = lambda x, /, *, s=None, axes=None, norm="backward": None  # noqa: E731
 _along = lambda x, /, *, axes=None: None  # noqa: E731
 
 _TAKEN: dict[str, Callable[..., None]] = {
@@ -34,6 +36,8 @@ _TAKEN: dict[str, Callable[..., None]] = {
     **dict.fromkeys(("empty_like", "zeros_like", "ones_like"), _like),
     **dict.fromkeys(("tril", "triu"), _triangle),
     **dict.fromkeys(("fftfreq", "rfftfreq"), _frequencies),
+    **dict.fromkeys(("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"), _transform),
+    **dict.fromkeys(("fftn", "ifftn", "rfftn", "irfftn"), _transforms),
     **dict.fromkeys(("fftshift", "ifftshift"), _along),
     **dict.fromkeys(("det", "eigh", "eigvalsh", "inv", "slogdet", "svdvals"), _one),
     **dict.fromkeys(("matrix_transpose", "nonzero"), _one),
