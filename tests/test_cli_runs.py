@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import importlib.util
 import json
 import os
 import re
@@ -243,7 +244,7 @@ def test_all_choices_reach_the_training_and_the_command_in_the_report_makes_the_
     assert float(rows[2]["lr"]) == pytest.approx(0.02 * 0.9**2)
     again = shlex.split(report.splitlines()[0].partition(": tinygrad-nn ")[2])
     main(*again, "--quiet", "--out", tmp_path / "again")
-    for name in ("model.safetensors", "history.csv"):
+    for name in ("model.safetensors", "history.csv", "history.jsonl"):
         assert (run / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
@@ -310,7 +311,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     assert not (tmp_path / "cut" / "model.safetensors").exists(), "it was killed before its end"
     assert json.loads((tmp_path / "cut" / "settings.json").read_text())["epochs"] == 60
     main("train", "--resume", tmp_path / "cut", "--quiet")
-    for name in ("model.safetensors", "history.csv"):
+    for name in ("model.safetensors", "history.csv", "history.jsonl"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
@@ -345,6 +346,57 @@ def test_a_later_run_without_checkpoints_leaves_none(tmp_path):
     assert not (tmp_path / "r" / "checkpoint.safetensors").exists()
 
 
+# Logs ----------------------------------------------------------------------------------------------------------------
+
+
+def event_files(folder):
+    return sorted(folder.glob("events.out.tfevents.*"))
+
+
+def test_the_history_is_there_as_json_lines(tmp_path):
+    main("train", *SETUP, "--epochs", 3, "--out", tmp_path / "r")
+    with open(tmp_path / "r" / "history.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    history = tg.History.from_jsonl(tmp_path / "r" / "history.jsonl")
+    assert ["epoch", *history] == list(table[0])
+    assert {name: [float(row[name]) for row in table] for name in history} == dict(history)
+
+
+def test_tensorboard_events_in_the_run_folder(tmp_path, capsys):
+    pytest.importorskip("tensorboardX")
+    out = tmp_path / "a run"
+    arguments = ["train", *SETUP, "--epochs", 2, "--tensorboard", "--out", out]
+    main(*arguments)
+    assert f"to watch it: tensorboard --logdir '{out}'" in capsys.readouterr().out
+    first = event_files(out)
+    assert len(first) == 1
+    assert not (out / "settings.json").exists()
+    main(*arguments, "--checkpoint", 1)
+    (second,) = event_files(out)
+    assert second not in first, "what an earlier run logged is gone"
+    main("train", "--resume", out, "--epochs", 3, "--quiet")
+    assert len(event_files(out)) == 2, "a resumed run goes on in a file of its own, as the run did that it resumes"
+    assert len(tg.History.from_jsonl(out / "history.jsonl").epochs) == 3
+    main("train", *SETUP, "--epochs", 2, "--out", out)
+    assert event_files(out) == []
+
+
+def test_a_run_without_event_files_may_get_them_when_resumed(tmp_path):
+    pytest.importorskip("tensorboardX")
+    main("train", *SETUP, "--epochs", 2, "--checkpoint", 1, "--out", tmp_path / "r")
+    main("train", "--resume", tmp_path / "r", "--epochs", 3, "--tensorboard", "--quiet")
+    assert len(event_files(tmp_path / "r")) == 1
+
+
+def test_event_files_without_their_library_are_one_line_before_the_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    main("train", *SETUP, "--tensorboard", "--out", tmp_path / "r", code=2)
+    said = capsys.readouterr()
+    assert 'pip install "tinygrad_nn[tensorboard]"' in said.err
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert not (tmp_path / "r").exists()
+
+
 # Several processes ---------------------------------------------------------------------------------------------------
 
 
@@ -355,10 +407,14 @@ def test_two_ranks_make_the_same_model(tmp_path):
     options = ["moons", "--dtype", "float64", "--epochs", "3", "--quiet", "--out"]
     main("train", *options, tmp_path / "one")
     command = [sys.executable, "-m", "tinygrad_nn", "launch", "-n", "2", "--", "train", *options, str(tmp_path / "two")]
+    command += ["--checkpoint", "2"]
+    command += ["--tensorboard"] if importlib.util.find_spec("tensorboardX") else []
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("network: ") == 1, "one rank speaks"
+    assert len(tg.History.from_jsonl(tmp_path / "two" / "history.jsonl").epochs) == 3, "one rank writes"
+    assert len(event_files(tmp_path / "two")) == command.count("--tensorboard")
     one, two = [tg.load(tmp_path / name / "model.safetensors") for name in ("one", "two")]
     for name in one:
         np.testing.assert_allclose(two[name], one[name], rtol=1e-9, atol=1e-12)

@@ -18,7 +18,7 @@ from tinygrad_nn.cli import train
 from tinygrad_nn.cli.network import dense
 from tinygrad_nn.cli.options import CommandError
 
-FILES = ["curves.svg", "graph.svg", "history.csv", "model.safetensors", "report.txt"]
+FILES = ["curves.svg", "graph.svg", "history.csv", "history.jsonl", "model.safetensors", "report.txt"]
 QUICK = ["train", "moons", "--epochs", "2", "--hidden", "4", "--quiet"]
 
 

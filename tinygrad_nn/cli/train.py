@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from ..data import split
 from ..draw import RendererNotFound
 from ..files import write_atomically
 from ..nn import functional
-from ..train import Checkpoint, History, confusion_matrix
+from ..train import Checkpoint, History, JSONLines, TensorBoard, confusion_matrix
+from ..train.tensorboard import PREFIX, tensorboardx
 from . import saved, settings
 from .folder import MARK, REPORT, RunFolder
 from .network import dense
@@ -24,9 +26,9 @@ from .problems import PROBLEMS, Data, Noisy
 from .report import report, table
 from .saved import MODEL
 
-HISTORY, CURVES, GRAPH, GRAPH_TEXT = "history.csv", "curves.svg", "graph.svg", "graph.dot"
+HISTORY, LINES, CURVES, GRAPH, GRAPH_TEXT = "history.csv", "history.jsonl", "curves.svg", "graph.svg", "graph.dot"
 CHECKPOINT, SETTINGS = "checkpoint.safetensors", "settings.json"
-WRITTEN = (MODEL, HISTORY, CURVES, GRAPH, GRAPH_TEXT, REPORT)
+WRITTEN = (MODEL, HISTORY, LINES, CURVES, GRAPH, GRAPH_TEXT, REPORT)
 DRAWN = 8  # samples in the step that is drawn
 INTERRUPTED = "interrupted by Ctrl-C"  # what a history says then
 CHECKED = 32  # samples in the loss whose gradient is checked
@@ -57,6 +59,9 @@ def add(commands: Any) -> None:
         "--checkpoint", type=whole(1), metavar="N", help="keep a checkpoint of every N-th epoch in the run folder"
     )
     parser.add_argument(
+        "--tensorboard", action="store_true", help="write event files for TensorBoard into the run folder as it goes"
+    )
+    parser.add_argument(
         "--resume", metavar="RUN", help="go on with a run folder that has a checkpoint, in its settings"
     )
     parser.add_argument(
@@ -76,15 +81,20 @@ def run(options: argparse.Namespace) -> int:
     for name, value in vars(problem).items():
         if name not in ("load", "about") and not hasattr(options, name):
             setattr(options, name, value)
-    out = getattr(options, "out", f"runs/{options.data}")
+    options.out = out = getattr(options, "out", f"runs/{options.data}")
+    if options.tensorboard:
+        tensorboardx()  # or its absence is told now
     # A rate that is too large overflows on its way to the error that says so.
     with np.errstate(over="ignore", invalid="ignore"):
         if world.rank:
-            _fitted(options, world, problem.load(options), None)
+            _fitted(options, world, problem.load(options), [])
             return 0
-        kept = (CHECKPOINT, SETTINGS)
-        with RunFolder(out, WRITTEN if options.checkpoint else (*WRITTEN, *kept)) as folder:
+        before = [] if options.resume else list(Path(out).glob(f"{PREFIX}*"))
+        live = (LINES,) if options.checkpoint else (CHECKPOINT, SETTINGS)
+        with RunFolder(out, {*WRITTEN} ^ {*live}) as folder:
             lines, passed, stopped = _train(options, world, folder, out)
+        for path in before:  # what an earlier run logged is not this model's
+            path.unlink(missing_ok=True)
     for line in lines:
         _say(line)
     _say(f"written to {out}: {', '.join(sorted(name for name in WRITTEN if (Path(out) / name).exists()))}")
@@ -126,13 +136,14 @@ def _resumed(options: argparse.Namespace) -> argparse.Namespace:
     if options.data is not None or more:
         raise CommandError(
             f"--resume takes data and settings from the run; leave {options.data or more[0]} out (--epochs, "
-            f"--checkpoint and --quiet may be given)"
+            f"--checkpoint, --tensorboard and --quiet may be given)"
         )
     if hasattr(options, "epochs"):
         found.epochs = options.epochs
     found.run, found.command = options.run, options.command
     found.resume, found.out = options.resume, options.resume
     found.checkpoint = options.checkpoint or found.checkpoint or 1
+    found.tensorboard = options.tensorboard or bool(getattr(found, "tensorboard", False))
     if hasattr(options, "quiet"):
         found.quiet = True
     if found.data == "csv":
@@ -141,19 +152,20 @@ def _resumed(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def _begin(options: argparse.Namespace, out: str) -> Path:
-    """Make the run folder ours before the training, and put the settings there; give the checkpoint's path."""
+    """Make the run folder ours before the training, for what is written there as it goes, and give it."""
     place = Path(out)
     place.mkdir(parents=True, exist_ok=True)
     if not (place / REPORT).exists():
         heading = f"{MARK.decode()}run that has not ended: {settings.command_text(options)}\n"
         write_atomically(place / REPORT, [heading.encode()], "train", OSError)
-    text = json.dumps(settings.plain(options), indent=1)
-    write_atomically(place / SETTINGS, [text.encode()], "train", OSError)
-    return place / CHECKPOINT
+    if options.checkpoint:
+        text = json.dumps(settings.plain(options), indent=1)
+        write_atomically(place / SETTINGS, [text.encode()], "train", OSError)
+    return place
 
 
 def _fitted(
-    options: argparse.Namespace, world: parallel.World, data: Data, checkpoint: Path | None
+    options: argparse.Namespace, world: parallel.World, data: Data, logs: list[Any]
 ) -> tuple[nn.Sequential, Any, History]:
     """Make the model and train it; give model, loss and history."""
     (X, y), (X_held, y_held) = data.train, data.test
@@ -174,11 +186,9 @@ def _fitted(
     y = _targets(y, data, options)
     loss: Any = nn.CrossEntropyLoss(label_smoothing=options.label_smoothing) if data.classes else nn.MSELoss()
     optimizer = settings.optimizer_of(options, model.parameters())
-    callbacks = settings.callbacks_of(options)
-    if options.checkpoint is not None and checkpoint is not None:
-        callbacks.append(Checkpoint(checkpoint, every=options.checkpoint))
-    elif options.checkpoint is not None:
-        callbacks.append(Checkpoint(Path(options.out if hasattr(options, "out") else ".") / CHECKPOINT))
+    callbacks = [*settings.callbacks_of(options), *logs]
+    if options.checkpoint:  # on every rank, since all of them agree on the callbacks; rank 0 writes
+        callbacks.append(Checkpoint(Path(options.out) / CHECKPOINT, every=options.checkpoint))
     history = fit(
         model,
         loss,
@@ -218,8 +228,13 @@ def _first_line(options: argparse.Namespace, data: Data) -> str:
 def _train(options: argparse.Namespace, world: parallel.World, folder: Path, out: str) -> tuple[list[str], bool, str]:
     """Fill the folder; give what is to be printed then, whether the gradients are right, and why it ended early."""
     data = PROBLEMS[options.data].load(options)
-    checkpoint = _begin(options, out) if options.checkpoint else None
-    model, loss, history = _fitted(options, world, data, checkpoint)
+    # A checkpoint and what TensorBoard watches are of use in their place only.
+    place = _begin(options, out) if options.checkpoint or options.tensorboard else folder
+    logs: list[Any] = [JSONLines((place if options.checkpoint else folder) / LINES)]
+    if options.tensorboard:
+        logs.append(TensorBoard(place))
+        _say(f"to watch it: tensorboard --logdir {quote(out)}")
+    model, loss, history = _fitted(options, world, data, logs)
     X, y = settings.as_dtype(data.train[0], options.dtype), _targets(data.train[1], data, options)
     X_test, y_test = settings.as_dtype(data.test[0], options.dtype), _targets(data.test[1], data, options)
     plain = functional.cross_entropy if data.classes else functional.mse_loss

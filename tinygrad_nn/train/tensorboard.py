@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import struct
@@ -27,12 +28,13 @@ PREFIX = "events.out.tfevents."
 def tensorboardx() -> tuple[Any, Any]:
     """Give tensorboardX's module of messages and its checksum; ModuleNotFoundError with advice where it is missing."""
     try:
-        from tensorboardX.proto import event_pb2
-        from tensorboardX.record_writer import masked_crc32c
+        importlib.import_module("tensorboardX")
+        event_pb2 = importlib.import_module("tensorboardX.proto.event_pb2")
+        checksum = importlib.import_module("tensorboardX.record_writer").masked_crc32c
     except ModuleNotFoundError as problem:
         message = f'TensorBoard: needs {problem.name or "tensorboardX"}: pip install "tinygrad_nn[tensorboard]"'
         raise ModuleNotFoundError(message, name=problem.name) from None
-    return event_pb2, masked_crc32c
+    return event_pb2, checksum
 
 
 class TensorBoard(Callback):
