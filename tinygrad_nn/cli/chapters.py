@@ -13,6 +13,7 @@ from typing import Any
 
 _CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```[ \t]*$", re.M | re.S)
 _OPTION = re.compile(r"\A(?::[\w-]+:.*\n)+\n?")
+_TAGS = re.compile(r"^:tags: \[(.*)\]$", re.M)
 _HEAD = re.compile(r"\A---\n.*?^---\n", re.M | re.S)
 
 
@@ -32,11 +33,13 @@ def chapters() -> dict[int, Path]:
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a chapter: prose, or the code of one cell; ``hidden`` is an answer that is folded away."""
+    """A stretch of a chapter: ``prose``, or a cell: ``code``, the ``answer`` of an exercise, or its ``check``.
+
+    An exercise asks for names. Its answer sets them, and its check asserts of them what is true of every right answer.
+    """
 
     kind: str
     text: str
-    hidden: bool = False
 
 
 def parts(text: str) -> Iterator[Part]:
@@ -48,8 +51,11 @@ def parts(text: str) -> Iterator[Part]:
             yield Part("prose", prose)
         code = found[1]
         options = _OPTION.match(code)
-        hidden = options is not None and "hide-cell" in options[0]
-        yield Part("code", code[options.end() :] if options else code, hidden)
+        tags = _TAGS.search(options[0]) if options else None
+        kind = "code"
+        if tags and "hide-cell" in tags[1]:
+            kind = "check" if "check" in tags[1] else "answer"
+        yield Part(kind, code[options.end() :] if options else code)
         place = found.end()
     if prose := text[place:].strip():
         yield Part("prose", prose)
@@ -74,3 +80,20 @@ def run(code: str, names: dict[str, Any], where: str) -> Any:
         return None
     value = eval(compile(ast.Expression(last.value), where, "eval"), names)
     return None if code.rstrip().endswith(";") else value
+
+
+def flaw(check: str, names: dict[str, Any], where: str) -> str | None:
+    """Say what is wrong with the answers in a namespace, or None if the check of the exercise holds of them.
+
+    >>> flaw("assert n == 3, 'count the leaves'", {"n": 2}, "check"), flaw("assert n == 3", {"n": 3}, "check")
+    ('count the leaves', None)
+    """
+    try:
+        run(check, dict(names), where)
+    except NameError as problem:
+        return f"there is no {problem.name} yet"
+    except AssertionError as problem:
+        return str(problem) or "not so"
+    except Exception as problem:  # whatever a wrong kind of answer leads to
+        return f"{type(problem).__name__}: {problem}".splitlines()[0]
+    return None

@@ -8,7 +8,8 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from .chapters import chapters, folder, parts, run, title
+from .chapters import chapters, folder, title
+from .lesson import Lesson
 from .options import CommandError
 
 
@@ -18,13 +19,17 @@ def add(commands: Any) -> None:
         "course",
         help="learn automatic differentiation, chapter by chapter",
         description="List the chapters of the course, or run one in the terminal: its text, its code and what it says.",
-        epilog="tinygrad-nn course 1 runs the first chapter; Enter goes on, and exercises show their answers last.",
+        epilog="tinygrad-nn course 1 runs chapter 1: Enter goes on, exercises take your answers and check them, "
+        "Ctrl-D ends it. Where nobody types, it runs through and shows the answers.",
     )
     parser.add_argument("chapter", nargs="?", type=int, help="the number of the chapter to run")
+    parser.add_argument("--open", action="store_true", help="open the page that `make docs` built in the browser")
     parser.add_argument(
-        "--open", action="store_true", help="open the page that `make docs` built in the browser"
+        "--no-pause", action="store_true", help="run through, answers included, without waiting for you"
     )
-    parser.add_argument("--no-pause", action="store_true", help="do not wait for Enter before each piece of code")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="where pictures go; otherwise a temporary folder"
+    )
     parser.set_defaults(command="course", run=course)
 
 
@@ -45,7 +50,7 @@ def course(options: argparse.Namespace) -> int:
         print("\ntinygrad-nn course NUMBER runs a chapter here; --open shows the built pages in the browser.")
         return 0
     try:
-        show(found[number], pause=sys.stdin.isatty() and not options.no_pause)
+        Lesson(found[number], sys.stdin.isatty() and not options.no_pause, options.pictures).show()
     except ModuleNotFoundError as problem:
         if problem.name is None:  # the library's own, which says what to install
             raise
@@ -65,21 +70,3 @@ def built(name: str) -> Path:
         "there are no built pages here: run `make docs` in a checkout and open them from there, or run a chapter in "
         "the terminal with `tinygrad-nn course 1`"
     )
-
-
-def show(path: Path, pause: bool) -> None:
-    """Write a chapter to the terminal and run its code on the way."""
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for number, part in enumerate(parts(path.read_text(encoding="utf-8"))):
-        if part.kind == "prose":
-            print(part.text, end="\n\n")
-            continue
-        if pause:
-            input("[Enter: the answer] " if part.hidden else "[Enter] ")
-        for line in part.text.splitlines():
-            print("    " + line)
-        print()
-        value = run(part.text, names, f"{path.name}, cell {number}")
-        if value is not None:
-            pictured = hasattr(value, "_repr_mimebundle_") or hasattr(value, "_repr_html_")
-            print(str(value) if pictured else repr(value), end="\n\n")
