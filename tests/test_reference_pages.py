@@ -120,9 +120,11 @@ def test_a_name_goes_by_its_shortest_path():
 
 
 def data_docstrings(module):
-    """Give the names that a module assigns and explains in a string right after."""
-    body = ast.parse(inspect.getsource(module)).body
-    for first, then in pairwise(body):
+    """Give the names that a module explains, in a comment ``#:`` right before or in a string right after."""
+    source = inspect.getsource(module)
+    for comment, name in re.findall(r"((?:^#:.*\n)+)^(\w+)\b.*=", source, re.M):
+        yield name, re.sub(r"^#: ?", "", comment, flags=re.M).strip()
+    for first, then in pairwise(ast.parse(source).body):
         targets = first.targets if isinstance(first, ast.Assign) else [getattr(first, "target", None)]
         if isinstance(then, ast.Expr) and isinstance(then.value, ast.Constant) and isinstance(then.value.value, str):
             yield from [(t.id, then.value.value) for t in targets if isinstance(t, ast.Name)]
