@@ -775,3 +775,20 @@ def test_results_in_objects_are_refused():
             compile(lambda x, f=f: f(x))(np.arange(4.0))
     fixed = Pair(1)
     assert compile(lambda x: (x, fixed))(np.ones(2))[1] is fixed
+
+
+VALUE_SHAPED = {
+    "argwhere": lambda x: np.argwhere(x > 1),
+    "flatnonzero": lambda x: np.flatnonzero(x > 1),
+    "nonzero": lambda x: np.nonzero(x > 1)[0],
+    "where": lambda x: np.where(x > 1)[0],
+    "unique": lambda x: np.unique(x),
+    "histogram": lambda x: np.histogram(x)[0],
+    "mask": lambda x: x[x > 1].sum(),
+}
+
+
+@pytest.mark.parametrize("name", VALUE_SHAPED)
+def test_results_as_long_as_the_values_say_are_refused(name):
+    with pytest.raises(TraceError, match="frozen"):
+        compile(VALUE_SHAPED[name])(np.array([1.0, 2.0, 3.0]))

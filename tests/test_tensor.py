@@ -704,3 +704,12 @@ def test_assigned_data_is_copied_converted_and_contiguous():
     assert w.data.flags.c_contiguous
     w.data = [[1, 2, 3], [4, 5, 6]]
     assert w.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+
+
+def test_where_of_a_condition_alone_gives_places():
+    t = Tensor([1.0, 0.0, 2.0], requires_grad=True)
+    (found,) = np.where(t)
+    assert type(found) is np.ndarray
+    assert found.tolist() == [0, 2]
+    with pytest.raises(ValueError, match="both or neither"):
+        np.where(t, 1.0)

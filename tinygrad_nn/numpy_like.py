@@ -103,6 +103,8 @@ class NumpyLike(Node):
             start = kwargs["initial"]
             y = func(*args, **{k: v for k, v in kwargs.items() if k != "initial"})
             return _STARTS[func](y, start if isinstance(start, Node) else y.dtype.type(start))
+        if func is np.where and len(args) < 3:
+            return _places(*args, **kwargs)
         op = NUMPY.get(func) or late(func)
         if op is None:
             return _plain(func, args, kwargs)
@@ -255,6 +257,13 @@ def _method(op: Op) -> Callable[..., Any]:
     method.__name__ = op.name
     method.__doc__ = op.__doc__
     return method
+
+
+def _places(condition: Any, *choices: Any) -> Any:
+    """Give what ``np.where`` of a condition alone gives: the indices where it holds."""
+    if choices:
+        raise ValueError("where: either both or neither of the two choices must be given")
+    return np.nonzero(condition)
 
 
 def _compare(relation: Callable[..., Any], a: Any, b: Any) -> Any:

@@ -21,17 +21,10 @@ from ..op import PLAIN, Op
 from ..record import _explained, _recorded, apply, caller, constant
 from ..tensor import Tensor, seed
 from ..walk import Node, next_number
+from . import traced
 from .leaves import Leaves
 from .opaque import check, opaque
 from .traced import Effect, Held, NeedsValueError, TracedArray, TracedTensor, TraceError, line_of, strip, tensors_in
-
-#: Plain functions that look at shapes and dtypes only.
-SHAPE_ONLY = frozenset(
-    [
-        *(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.iscomplexobj, np.isrealobj),
-        *(np.zeros_like, np.ones_like, np.empty_like),
-    ]
-)
 
 
 class Tracer(Leaves):
@@ -177,14 +170,16 @@ class Tracer(Leaves):
         """Run a function without a derivative, recorded where values flow through it."""
         found = list(tensors_in((args, kwargs)))
         live = any(self.ours(t) for t in found)
+        if live and f in traced.VALUE_SHAPED:
+            raise TraceError(self._advice(f.__name__))
         if f not in PLAIN and not (found and all(t._stands_for_array for t in found)):
             raise TypeError(
                 f"{f.__name__}: no derivative rule for this NumPy function, and running it on plain data would lose "
                 f"the gradient; declare it with tg.op.elementwise, linear, multilinear or general"
             )
         y = f(*strip(args), **strip(kwargs))
-        if not live or f in SHAPE_ONLY or not isinstance(y, (ndarray, np.generic, bool)):
-            if live and f not in SHAPE_ONLY:
+        if not live or f in traced.SHAPE_ONLY or not isinstance(y, (ndarray, np.generic, bool)):
+            if live and f not in traced.SHAPE_ONLY:
                 raise TraceError(self._advice(f.__name__))
             return y
         data = y if isinstance(y, (ndarray, np.generic)) else np.bool_(y)

@@ -19,6 +19,17 @@ from ..walk import Node
 _MODULES = ("record", "walk", "tensor", "numpy_like", "transforms", "compile")
 
 
+#: Plain functions that look at shapes and dtypes only.
+SHAPE_ONLY = frozenset(
+    [
+        *(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.iscomplexobj, np.isrealobj),
+        *(np.zeros_like, np.ones_like, np.empty_like),
+    ]
+)
+#: Plain functions whose result has as many elements as the values say.
+VALUE_SHAPED = frozenset([np.argwhere, np.flatnonzero])
+
+
 class TraceError(TypeError):
     """Raised where compiled code cannot do what a function does, with what to do instead."""
 
