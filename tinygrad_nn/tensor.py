@@ -99,7 +99,7 @@ class Tensor(NumpyLike):
                 f"{self._label()}.data: cannot assign shape {a.shape} to a tensor of shape {self._data.shape}; "
                 f"make a new Tensor for another shape"
             )
-        self._data = np.ascontiguousarray(a, self._data.dtype).reshape(a.shape)
+        self._data = np.asarray(a, self._data.dtype, order="C")
         self._exposed = False
 
     @property
