@@ -79,9 +79,29 @@ def result_type(*args: Any) -> Any:
     return np.result_type(*stripped(args) if tensors(args) else args)
 
 
-def finfo(type: Any, /) -> Any:
-    """Give the limits of a float dtype, or of that of a tensor."""
-    return np.finfo(_dtype(type))
+class FloatLimits:
+    """The limits of a float dtype, as Python numbers, and the further attributes that NumPy gives."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._numpy = known = np.finfo(dtype)
+        self.dtype, self.bits = known.dtype, int(known.bits)
+        self.eps, self.max, self.min = float(known.eps), float(known.max), float(known.min)
+        self.smallest_normal = float(known.smallest_normal)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "_numpy"), name)
+
+    def __repr__(self) -> str:
+        return repr(self._numpy)
+
+
+def finfo(type: Any, /) -> FloatLimits:
+    """Give the limits of a float dtype, or of that of a tensor.
+
+    >>> finfo(np.float32).max
+    3.4028234663852886e+38
+    """
+    return FloatLimits(_dtype(type))
 
 
 def iinfo(type: Any, /) -> Any:
