@@ -323,6 +323,7 @@ def typed(lines, tmp_path, monkeypatch, capsys):
         (["", "n = (", "x + 1)", ""], ["Right."], ["Error"]),
         (["", "def f():", "    return 3", "", "n = f()", ""], ["Right."], ["Error"]),
         (["", "n = = 3", "1 / 0", "x", "n = 3", ""], ["SyntaxError", "ZeroDivisionError", ">>> Right."], ["Not yet"]),
+        (["", "raise KeyboardInterrupt", "n = 3", ""], [">>> KeyboardInterrupt\n", "Right."], ["Not yet"]),
         (["", "n = 'three'", "", ""], ["Not yet"], ["Right", "Traceback"]),
     ],
 )
@@ -331,6 +332,11 @@ def test_a_reader_answers_in_the_terminal(lines, said, unsaid, tmp_path, monkeyp
     assert all(text in out for text in said), out
     assert not any(text in out for text in unsaid), out
     assert out.endswith("An answer:\n\n    n = 3\n\n")
+
+
+def test_exit_ends_a_chapter(tmp_path, monkeypatch, capsys):
+    with pytest.raises(EOFError):
+        typed(["", "exit()"], tmp_path, monkeypatch, capsys)
 
 
 def test_ctrl_c_ends_a_chapter(monkeypatch, capsys):

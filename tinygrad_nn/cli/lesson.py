@@ -46,6 +46,8 @@ class Lesson:
             self.folder.rmdir()
 
     def _walk(self) -> None:
+        if self.pause:
+            print("Enter goes on, Ctrl-D ends.\n")
         found = list(parts(self.path.read_text(encoding="utf-8")))
         for number, part in enumerate(found):
             where = f"{self.path.name}, cell {number}"
@@ -139,8 +141,10 @@ def execute(code: str, names: dict[str, Any]) -> bool:
     """Run a statement of the reader as Python's own prompt does; say what it raises, and give whether it went well."""
     try:
         exec(compile(code, "<answer>", "single"), names)
-    except Exception as problem:
-        print(f"{type(problem).__name__}: {problem}")
+    except SystemExit:
+        raise EOFError from None  # exit() ends the chapter, as Ctrl-D does
+    except (Exception, KeyboardInterrupt) as problem:
+        print(f"{type(problem).__name__}: {problem}".removesuffix(": "))
         return False
     return True
 
