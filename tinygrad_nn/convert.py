@@ -10,12 +10,109 @@ from numpy import ndarray
 NUMBERS = frozenset([float, int, bool])
 
 
+class _Protocol(type):
+    def __instancecheck__(cls, x: Any) -> bool:
+        kind = type(x)
+        return (
+            hasattr(kind, "__array_function__")
+            and hasattr(kind, "__array_ufunc__")
+            and not isinstance(x, (ndarray, np.generic))
+            and not hasattr(kind, "__read_op__")
+            and hasattr(kind, "dtype")
+        )
+
+
+class Foreign(metaclass=_Protocol):
+    """An array of another library that follows NumPy's protocols, such as CuPy's: ``isinstance`` tells.
+
+    It is used as it is, never turned into an ndarray: its elements may be on another device.
+    """
+
+
+def kept(x: Any) -> Any:
+    """Give data as an array without a copy if possible; an array of another library stays what it is."""
+    return x if type(x) is ndarray or isinstance(x, Foreign) else np.asarray(x)
+
+
+def copied(x: Any) -> Any:
+    """Give a copy of an array (of a NumPy scalar an array), of the same library."""
+    return x.copy() if isinstance(x, Foreign) else np.array(x)
+
+
+def on_host(x: Any) -> ndarray[Any, Any]:
+    """Give the elements as an ndarray, copied from another device where a ``get`` method does that."""
+    get = getattr(x, "get", None) if isinstance(x, Foreign) else None
+    return np.asarray(x if get is None else get())
+
+
+def _foreign(like: Any) -> Any:
+    """Give the array of another library that an array is, or that a tensor holds; None for any other."""
+    if type(like) is ndarray:
+        return None
+    if hasattr(type(like), "__read_op__"):
+        like = getattr(like, "_data", None)
+    return like if isinstance(like, Foreign) else None
+
+
+def zeros(shape: Any, dtype: Any, like: Any) -> Any:
+    """Give zeros in an array of the library, and on the device, of another one."""
+    model = _foreign(like)
+    return np.zeros(shape, dtype) if model is None else np.zeros(shape, dtype, like=model)
+
+
+def empty(shape: Any, dtype: Any, like: Any) -> Any:
+    """Give an array to be filled, of the library and on the device of another one."""
+    model = _foreign(like)
+    return np.empty(shape, dtype) if model is None else np.empty(shape, dtype, like=model)
+
+
+def full(shape: Any, value: Any, dtype: Any, like: Any) -> Any:
+    """Give an array filled with a number, of the library and on the device of another one."""
+    model = _foreign(like)
+    return np.full(shape, value, dtype) if model is None else np.full(shape, value, dtype, like=model)
+
+
+def ones(shape: Any, dtype: Any, like: Any) -> Any:
+    """Give ones in an array of the library, and on the device, of another one."""
+    model = _foreign(like)
+    return np.ones(shape, dtype) if model is None else np.ones(shape, dtype, like=model)
+
+
+def beside(x: Any, like: Any) -> Any:
+    """Give an array that the library made itself, such as places or weights, for use beside another: on its device."""
+    model = _foreign(like)
+    return np.asarray(x, like=model) if model is not None and isinstance(x, (ndarray, np.generic)) else x
+
+
+def there(x: Any, place: Any) -> Any:
+    """Give an array as one of the library and on the device of another: for loading, which is asked for."""
+    if isinstance(place, Foreign):
+        return x if type(x) is type(place) else np.asarray(x, like=place)
+    return on_host(x)
+
+
+def together(*xs: Any) -> list[Any]:
+    """Give numbers among arrays as arrays too, beside the first array of another library if there is one."""
+    model = next((x for x in xs if _foreign(x) is not None), None)
+    return [x if hasattr(x, "ndim") else beside(np.asarray(x), model) for x in xs]
+
+
+def typed(x: Any, dtype: Any) -> Any:
+    """Give an array in a dtype; a Python number, which takes that of the array beside it, as it is."""
+    return x if type(x) in NUMBERS else kept(x).astype(dtype, copy=False)
+
+
+def contiguous(x: Any) -> Any:
+    """Give an array with its elements in C order, without a copy where they lie so."""
+    return np.asarray(x, order="C", like=x) if isinstance(x, Foreign) else np.ascontiguousarray(x)
+
+
 def as_array(data: Any, who: str) -> ndarray[Any, Any]:
     """Give data as an array of its own with a real dtype, or raise TypeError naming the dtype."""
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(f"{who}: a masked array would lose its mask; fill it first, for example with x.filled(0)")
     try:
-        a = np.array(data, subok=False)
+        a = data.copy() if isinstance(data, Foreign) else np.array(data, subok=False)
     except ValueError as e:
         raise ValueError(f"{who}: {e}; give a rectangular array of numbers") from None
     if a.dtype.kind not in "fiub":

@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import own
-from .convert import NUMBERS, as_operand
+from .convert import NUMBERS, Foreign, as_operand, kept
 from .mode import current, tracing
 from .op import Op
 from .walk import Node, next_number
@@ -110,7 +110,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
         if op.residual:
             y = y[0]
         if type(y) is not ndarray and not isinstance(y, np.generic):
-            y = np.asarray(y)
+            y, foreign = kept(y), True
         t = constant(y, exposed or foreign or y.base is not None)
         if needs:
             # Here a path is cut: what asks why a gradient is missing finds the place.
@@ -133,7 +133,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> 
         y, residual = y
         params = {**params, "residual": residual}
     if type(y) is not ndarray and not isinstance(y, np.generic):
-        y = np.asarray(y)
+        y = kept(y)
     if not built_in and y.dtype.kind != "f":
         # Whole numbers have no derivative; a cotangent would be rounded to them on its way.
         t = constant(y, True)
@@ -193,14 +193,19 @@ def binary(op: Op, fn: Any) -> tuple[Callable[[Any, Any], Any], Callable[[Any, A
 
 
 #: What may stand beside a tensor in an operator.
-OPERANDS = (Node, float, int, ndarray, np.generic, list, tuple)
+OPERANDS = (Node, float, int, ndarray, np.generic, list, tuple, Foreign)
+
+
+_SETTINGS = frozenset([int, float, bool, str, type(None), slice])
 
 
 def _own(v: Any) -> Any:
     """Give a parameter as the graph keeps it: arrays in it are copied."""
     if type(v) is ndarray:
         return v.copy("K")
-    return tuple([_own(i) for i in v]) if type(v) is tuple else v
+    if type(v) is tuple:
+        return tuple([_own(i) for i in v])
+    return v if type(v) in _SETTINGS or not isinstance(v, Foreign) else v.copy()
 
 
 def _by_value(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
@@ -213,12 +218,19 @@ def _by_value(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, 
     for i, x in enumerate(inputs):
         if not isinstance(x, Node):
             v = values[i]
-            if type(v) is ndarray and keeps[1 + i * each]:
-                v = values[i] = v.copy("K")
+            if keeps[1 + i * each]:
+                if type(v) is ndarray:
+                    v = values[i] = v.copy("K")
+                elif isinstance(v, Foreign):
+                    v = values[i] = v.copy()
             own[i] = v
     return tuple(own)
 
 
+FOREIGN_ADVICE = (
+    "; keep all operands in one library on one device, or move the data to the host with .get(): "
+    "docs/arrays-of-other-libraries.md lists what needs that"
+)
 _KINDS = (np.linalg.LinAlgError, np.exceptions.AxisError, OverflowError, IndexError, ValueError, TypeError)
 
 
@@ -227,6 +239,12 @@ def _explained(e: Exception, op: Op, values: list[Any], params: dict[str, Any]) 
     shapes = ", ".join([str(v.shape) if hasattr(v, "shape") else repr(v) for v in values])
     given = "".join([f", {k}={v!r}" for k, v in params.items() if not isinstance(v, ndarray)])
     advice = "; the trailing axes must agree or be 1: reshape or transpose one of them" if "broadcast" in str(e) else ""
-    text = f"{op.name}: {str(e).strip()} (inputs of shape {shapes}{given}){advice}"
+    problem = str(e).strip()
+    if any(isinstance(v, Foreign) for v in values):
+        advice += FOREIGN_ADVICE
+        kinds = ", ".join(sorted({type(v).__name__ for v in values if hasattr(v, "shape")}))
+        problem = f"does not run on {kinds}" if "NotImplemented" in problem else f"{problem.rstrip('.')} ({kinds})"
+        given = ""
+    text = f"{op.name}: {problem} (inputs of shape {shapes}{given}){advice}"
     kind = next((k for k in _KINDS if isinstance(e, k)), None)
     return kind(text) if kind is not None else e

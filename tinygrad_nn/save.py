@@ -13,6 +13,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from .convert import Foreign, on_host
 from .files import Path, open_regular, write_atomically
 
 FORMAT = "1"
@@ -128,7 +129,9 @@ def _text(text: Any, role: str) -> str:
 
 def _array(name: str, value: Any) -> np.ndarray:
     """Return the value as a C-contiguous little-endian array."""
-    data = value if isinstance(value, np.ndarray | np.generic) else getattr(value, "data", None)
+    data = value if isinstance(value, np.ndarray | np.generic | Foreign) else getattr(value, "data", None)
+    if isinstance(data, Foreign):
+        data = on_host(data)
     if not isinstance(data, np.ndarray | np.generic) or isinstance(data, np.ma.MaskedArray):
         kind = type(value).__name__
         raise CheckpointError(f"save: {name!r:.60} is {kind}, not an array; convert it with np.asarray first")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from sys import getrefcount
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import record, walk
-from .convert import as_array
+from .convert import Foreign, as_array, copied, kept, on_host
 from .mode import tracing
 from .numpy_like import NumpyLike
 from .numpy_like import value as plain
@@ -76,10 +77,12 @@ class Tensor(NumpyLike):
         if tracing() is not None:
             tracing().peek(self, ".data")
         a = self._data
-        if type(a) is not ndarray:
+        if type(a) is not ndarray and not isinstance(a, Foreign):
             a = self._data = np.array(a)
-        elif not self._exposed and (self._saved is not None or a.base is not None or getrefcount(a) > SOLE):
-            a = self._data = a.copy("K")
+        elif not self._exposed and (
+            self._saved is not None or getattr(a, "base", None) is not None or getrefcount(a) > SOLE
+        ):
+            a = self._data = a.copy("K") if type(a) is ndarray else a.copy()
         return a
 
     @property
@@ -99,7 +102,8 @@ class Tensor(NumpyLike):
                 f"{self._label()}.data: cannot assign shape {a.shape} to a tensor of shape {self._data.shape}; "
                 f"make a new Tensor for another shape"
             )
-        self._data = np.asarray(a, self._data.dtype, order="C")
+        dtype = self._data.dtype
+        self._data = a.astype(dtype) if isinstance(a, Foreign) else np.asarray(a, dtype, order="C")
         self._exposed = False
 
     @property
@@ -115,7 +119,7 @@ class Tensor(NumpyLike):
         if value is None:
             self._grad = None
             return
-        a = np.asarray(value if not isinstance(value, Tensor) else value._data)
+        a = kept(plain(value))
         if a.shape != self._data.shape or a.dtype.kind not in "fiub":
             raise ValueError(
                 f"{self._label()}.grad: takes None or an array of shape {self._data.shape}, "
@@ -132,21 +136,31 @@ class Tensor(NumpyLike):
     T = property(lambda self: apply(ops_shape.transpose, (self,)), doc="The transpose.")
     mT = property(lambda self: apply(ops_shape.matrix_transpose, (self,)), doc="The transpose of the last two axes.")
 
-    device = property(lambda self: "cpu", doc="Where the elements are, as the array API standard asks.")
+    device = property(
+        lambda self: self._data.device if isinstance(self._data, Foreign) else "cpu",
+        doc="Where the elements are, as the array API standard asks.",
+    )
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
-        """Give this tensor: there is no device but ``"cpu"``."""
-        if device != "cpu" or stream is not None:
-            raise ValueError(f"to_device: device {device!r} (stream={stream!r}) is not known; tensors live on 'cpu'")
+        """Give this tensor: there is no device but its own."""
+        if device != self.device or stream is not None:
+            raise ValueError(
+                f"to_device: device {device!r} (stream={stream!r}) is not known; this tensor lives on {self.device!r}: "
+                f"make a Tensor of an array that is there"
+            )
         return self
 
-    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
+    ) -> Any:
         if self._tracked:
             raise BufferError(f"__dlpack__: {self._label()} needs a gradient, which would be lost; use detach()")
         given = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
         return self.data.__dlpack__(**{k: v for k, v in given.items() if v is not None})
 
     def __dlpack_device__(self) -> tuple[int, int]:
+        if isinstance(self._data, Foreign):
+            return self._data.__dlpack_device__()
         return (1, 0)  # kDLCPU
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
@@ -161,10 +175,10 @@ class Tensor(NumpyLike):
         return self._scalar("item")
 
     def numpy(self) -> ndarray[Any, Any]:
-        """Give a copy of the value."""
+        """Give a copy of the value as an ndarray, from whichever device it is on."""
         if tracing() is not None:
             tracing().peek(self, "numpy")
-        return np.array(self._data)
+        return np.array(on_host(self._data))
 
     def tolist(self) -> Any:
         """Give the value as nested lists of Python numbers."""
@@ -217,7 +231,7 @@ class Tensor(NumpyLike):
         return format(self._scalar("format"), spec) if spec else str(self)
 
     def __repr__(self) -> str:
-        text = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+        text = np.array2string(on_host(self._data), separator=", ", prefix="Tensor(")
         parts = [text]
         if self.dtype not in (np.float64, np.int64, np.bool_):
             parts.append(f"dtype={self.dtype}")
@@ -288,11 +302,12 @@ class Tensor(NumpyLike):
         for hook in self._hooks:
             g = _hooked(hook, self, g)
         if old is None:
-            self._grad = np.array(g)
+            self._grad = copied(g)
             return
-        self._grad = old + g if old.ndim else np.array(old + g)
+        self._grad = old + g if old.ndim else kept(old + g)
         passes = self._passes[1] if self._passes is not None and self._passes[0]() is old else 1
-        self._passes = (ref(self._grad), passes + 1)
+        with suppress(TypeError):  # another library's arrays need not allow it
+            self._passes = (ref(self._grad), passes + 1)
 
     def zero_grad(self) -> None:
         """Forget the gradient: ``grad`` is None again."""
@@ -352,8 +367,10 @@ def seed(t: Tensor, gradient: Any, who: str) -> Any:
             raise ValueError(
                 f"{who}: the result has shape {a.shape}, not one element; sum it, or give a gradient of that shape"
             )
+        if isinstance(a, Foreign):
+            return np.ones_like(a)
         return np.ones(a.shape, a.dtype) if a.ndim else a.dtype.type(1.0)
-    g = np.array(plain(gradient))
+    g = copied(plain(gradient))
     if g.shape != t.shape or g.dtype.kind not in "fiub":
         raise ValueError(f"{who}: gradient of shape {g.shape} ({g.dtype}) does not fit the result's shape {t.shape}")
     return g.astype(t.dtype, copy=False)
@@ -363,7 +380,7 @@ def _hooked(hook: Callable[..., Any], t: Tensor, g: Any) -> Any:
     new = hook(g)
     if new is None:
         return g
-    new = np.asarray(plain(new))
+    new = kept(plain(new))
     if new.shape != t.shape:
         raise ValueError(f"register_hook: the hook of {t._label()} gave shape {new.shape}, needed {t.shape}")
     return new.astype(t.dtype, copy=False)
@@ -373,5 +390,5 @@ def _visit(t: Any, g: Any) -> Any:
     for hook in t._hooks:
         g = _hooked(hook, t, g)
     if t._retains:
-        t._grad = np.array(g) if t._grad is None else t._grad + g
+        t._grad = copied(g) if t._grad is None else t._grad + g
     return g

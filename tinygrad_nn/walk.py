@@ -17,6 +17,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import own
+from .convert import Foreign
 from .mode import tracing
 from .op import Op
 
@@ -68,6 +69,8 @@ class Node:
         a = self._data
         if type(a) is ndarray and (a.base is not None or getrefcount(a) > SOLE):
             return a.copy("K")
+        if isinstance(a, Foreign) and (getattr(a, "base", None) is not None or getrefcount(a) > SOLE):
+            return a.copy()
         self._exposed = False
         return a
 
@@ -180,7 +183,7 @@ def slim(nodes: list[Node]) -> None:
     for t in reversed(nodes):
         inputs = t._inputs
         for x in inputs:
-            if x in outlines if isinstance(x, Node) else type(x) is ndarray and x.nbytes > KEPT_BYTES:
+            if x in outlines if isinstance(x, Node) else getattr(x, "nbytes", 0) > KEPT_BYTES:
                 t._inputs = tuple([_outlined(v, outlines) for v in inputs])
                 break
         if t._data.nbytes > KEPT_BYTES:
@@ -190,7 +193,7 @@ def slim(nodes: list[Node]) -> None:
 def _outlined(x: Any, outlines: dict[Any, Any]) -> Any:
     if isinstance(x, Node):
         return outlines.get(x, x)
-    return Outline(x) if type(x) is ndarray and x.nbytes > KEPT_BYTES else x
+    return Outline(x) if getattr(x, "nbytes", 0) > KEPT_BYTES else x
 
 
 class Ghost(Node):

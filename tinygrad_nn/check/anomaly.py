@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import record, walk
+from ..convert import on_host
 from ..mode import enable_grad
 from ..op import Op
 from ..walk import Node
@@ -106,15 +107,15 @@ def _watched_constant(value: Any, exposed: bool = False) -> Any:
         frame = sys._getframe(1)
         if frame.f_code is record.apply.__code__:
             of = frame.f_locals
-            saved = (value, *[np.asarray(v) for v in of["values"]])
+            saved = (value, *[on_host(v) for v in of["values"]])
             _judge_forward(_recorded(value, of["op"], of["inputs"], saved, of["params"], record.caller()))
     return t
 
 
 def _judge_forward(t: Node) -> None:
     saved: Any = t._saved
-    y = np.asarray(saved[0])
-    inputs = [np.asarray(v) for v in saved[1:]]
+    y = on_host(saved[0])
+    inputs = [on_host(v) for v in saved[1:]]
     # An infinity that came in may go out again; a NaN may not come from anywhere.
     nan, infinite = np.isnan(y), any(np.isinf(v).any() for v in inputs if v.dtype.kind == "f")
     if not nan.any() and infinite:
@@ -209,7 +210,7 @@ def _watched_reverse(nodes: list[Node], cotangents: dict[Any, Any], **options: A
 
 
 def _array(g: Any) -> Any:
-    return np.asarray(g._data if isinstance(g, Node) else g)
+    return on_host(g._data if isinstance(g, Node) else g)
 
 
 def _judge_backward(x: Node, nodes: list[Node], seen: dict[Node, Any]) -> None:
@@ -225,12 +226,12 @@ def _judge_backward(x: Node, nodes: list[Node], seen: dict[Node, Any]) -> None:
             for i, v in enumerate(t._inputs):
                 if v is not x or (parts is None and op.rules[i] is None):
                     continue
-                gx = np.asarray(parts[i] if parts is not None else op.rules[i](g, *saved, **t._params))
+                gx = on_host(parts[i] if parts is not None else op.rules[i](g, *saved, **t._params))
                 if np.isfinite(gx).all():
                     continue
                 place = tuple([int(k) for k in np.argwhere(~np.isfinite(gx))[0]])
-                inputs = [np.asarray(s) for s in saved[1:]]
-                y = np.asarray(saved[0])
+                inputs = [on_host(s) for s in saved[1:]]
+                y = on_host(saved[0])
                 values = _values([("the cotangent", g), ("the result", y), *_numbered(inputs)], place, gx.shape)
                 _raise(
                     t,

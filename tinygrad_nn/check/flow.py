@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import walk
+from ..convert import on_host
 from ..walk import Node
 
 #: Nodes are known by their numbers: a freed graph holds stand-ins, under the same number, for large results.
@@ -89,7 +90,7 @@ class Flow:
 
 def largest(g: Any) -> float:
     """Give the largest size among the elements, NaN if one is NaN."""
-    a = np.abs(np.asarray(g))
+    a = np.abs(on_host(g))
     return float(np.max(a)) if a.size else 0.0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign
 from ..mode import enable_grad
 from ..op import Op
 from ..tensor import Tensor, apply, constant
@@ -313,6 +314,11 @@ def _stand_ins(t: Node, names: dict[int, str]) -> tuple[tuple[Any, ...], list[Le
     for i, (x, v) in enumerate(zip(t._inputs, saved[1:], strict=True)):
         if isinstance(x, Node) and x._tracked and v.dtype.kind == "f":
             name = name_of(x, names)
+            if isinstance(v, Foreign):
+                raise TypeError(
+                    f"check_graph: {t.op.name if t.op else ''} holds a {type(v).__name__}; the check compares in NumPy: compute "
+                    f"the graph from the values, for example x.get(), as the rules are the same there"
+                )
             stand_in = Tensor(v, requires_grad=True, dtype=np.float64)
             leaves.append(Leaf(stand_in, f"input {i}" + (f" ({name})" if name else ""), v.dtype, own=True))
             arguments.append(stand_in)

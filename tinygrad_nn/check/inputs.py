@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign
 from ..tensor import Tensor
 from ..tree import flatten
 from .differences import Array
@@ -65,6 +66,11 @@ class Inputs:
             )
 
     def _leaf(self, x: Any, label: str, who: str) -> Leaf | None:
+        if isinstance(getattr(x, "_data", x), Foreign):
+            raise TypeError(
+                f"{who}: {label} holds a {type(getattr(x, '_data', x)).__name__}; the check compares in NumPy: give "
+                f"its values, for example x.get(), as the rules are the same there"
+            )
         if isinstance(x, Tensor):
             if x.dtype.kind != "f":
                 return None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import on_host
 from ..mode import is_grad_enabled
 from ..tensor import Tensor
 from ..walk import Node, everything
@@ -289,7 +290,7 @@ class _Inquiry:
             path = self._strongest_path({n: (0.0 if np.isfinite(v) else 1.0) for n, v in sizes.items()})
             for b, a in pairwise(path):
                 if not np.isfinite(sizes.get(b._number, 0.0)) and np.isfinite(sizes[a._number]) and a.op is not None:
-                    inputs = [np.asarray(x._data if isinstance(x, Node) else x) for x in a._inputs]
+                    inputs = [on_host(x._data if isinstance(x, Node) else x) for x in a._inputs]
                     return self.say(
                         "not finite",
                         f"{text}: the rule of {self.title(a)} made them; {cure(a.op.name, inputs)}",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..convert import Foreign
 from ..mode import current, tracing
 from ..tensor import Tensor
 from .entry import Entry
@@ -83,6 +84,11 @@ def _outline(x: Any, exact: bool) -> Any:
         return float, x.hex()
     if type(x) is slice:
         return slice, x.start, x.stop, x.step
+    if isinstance(x, Foreign):
+        raise TraceError(
+            f"compile: an argument is a {type(x).__name__}; compiled code runs on NumPy's arrays: call the function "
+            f"itself, or move the data to the host with .get()"
+        )
     try:
         hash(x)
     except TypeError:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..convert import Foreign
 from ..record import constant
+from ..tree import flatten
 from .capture import captured
 from .helpers import Helpers
 from .literals import WRITTEN, array, scalar
@@ -59,6 +61,12 @@ def to_source(f: Callable[..., Any], *inputs: Any) -> Source:
     >>> print(to_source(lambda x: (x * x).sum(), np.array([1.0, 2.0])).run())
     (np.float64(5.0), {'x': array([2., 4.])})
     """
+    for x in flatten(inputs)[0]:
+        if isinstance(getattr(x, "_data", x), Foreign):
+            raise TraceError(
+                f"to_source: an input is a {type(getattr(x, '_data', x)).__name__}; the source is written for NumPy's "
+                f"arrays: give its values, for example x.get()"
+            )
     recording = Recording(f, inputs, {})
     if not recording.tracked and not recording.tracer.effects:
         floats = [x for x in recording.placeholders if x.dtype.kind == "f"]

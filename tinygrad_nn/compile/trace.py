@@ -16,6 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import walk
+from ..convert import Foreign
 from ..mode import is_grad_enabled, no_grad, trace
 from ..op import PLAIN, Op
 from ..record import _explained, _recorded, apply, caller, constant
@@ -95,6 +96,11 @@ class Tracer(Leaves):
         if op.residual:
             y, residual = y
         if type(y) is not ndarray and not isinstance(y, np.generic):
+            if isinstance(y, Foreign):
+                raise TraceError(
+                    f"compile: {op.name} met a {type(y).__name__}; compiled code runs on NumPy's arrays: call the "
+                    f"function itself, or move the data to the host with .get()"
+                )
             y = np.asarray(y)
         t = self._node(y, op, inputs, (y, *values), params, needs and is_grad_enabled())
         if op.residual:

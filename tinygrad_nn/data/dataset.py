@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import kept
 from .error import DataError
 
 Batch = tuple[np.ndarray, ...]
@@ -73,7 +74,7 @@ def aligned(operation: str, values: Sequence[Any]) -> Batch:
 def as_array(operation: str, value: Any, role: str) -> np.ndarray:
     """Return the value as an array of at least one axis, or raise a DataError that names its role."""
     try:
-        array = np.asarray(value)
+        array = kept(value)
     except ValueError as problem:  # rows of different lengths
         raise DataError(f"{operation}: {role} is no array: {problem}") from None
     if array.ndim == 0:
@@ -87,7 +88,7 @@ def stack_samples(dataset: Any, indices: Sequence[int] | np.ndarray) -> Batch:
     """Return the samples of these numbers, each of their parts stacked along a new first axis."""
     samples = [sample if isinstance(sample := dataset[int(i)], tuple) else (sample,) for i in indices]
     try:
-        return tuple(np.stack([np.asarray(part) for part in parts]) for parts in zip(*samples, strict=True))
+        return tuple(np.stack([kept(part) for part in parts]) for parts in zip(*samples, strict=True))
     except ValueError:
         shapes = sorted({str([np.shape(part) for part in sample]) for sample in samples})
         raise DataError(f"batch: samples of different shapes, {' and '.join(shapes)[:200]}; make them equal") from None

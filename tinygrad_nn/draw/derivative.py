@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import on_host
 from ..symbol import Symbol
 from ..walk import Node, Outline, fold, graph, reverse
 from .style import clip
@@ -47,7 +48,7 @@ class Backward:
                 return None
             else:
                 gx = op.rules[k](g, *saved, **t._params)
-        gx = np.asarray(fold(gx, np.shape(saved[k + 1])))
+        gx = on_host(fold(gx, np.shape(saved[k + 1])))
         return gx.astype(saved[k + 1].dtype, copy=False)
 
 
@@ -143,7 +144,7 @@ def numbers_text(trace: Trace, r: Record, k: int, g: Any, brief: bool = False) -
     values: list[Any] = [r.value, *[o.constant or trace.records[o.source or 0].value for o in r.operands]]
     if any(v.number is None for v in values) or np.size(g) != 1:
         return None
-    values.append(summarize(np.asarray(g)))
+    values.append(summarize(on_host(g)))
     texts = [enclosed(short(v.number) if brief else v.text) for v in values]
     return _rule_text(trace, r, k, texts[-1], texts[0], texts[1:-1])
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from ..convert import on_host
 from .derivative import MANY, Backward, side_names
 from .operations import is_symmetric
 from .style import clip
@@ -85,7 +84,7 @@ class Words:
         if self.back is not None:
             g = self.back.cotangents.get(r.index)
             if g is not None:
-                return summarize(np.asarray(g))
+                return summarize(on_host(g))
         return r.grad
 
 

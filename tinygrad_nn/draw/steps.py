@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import on_host
 from .derivative import Backward, call_name
 from .spoken import Contribution, contributions, forward_words
 from .summary import Summary, summarize
@@ -66,7 +67,7 @@ def _backward(trace: Trace, back: Backward, shown: set[int]) -> list[Step]:
             target = trace.records[c.source]
             lines.append(("rule", _rule(target, c)))
             done = arrived[c.source] == expected[c.source]
-            total = None if sums[c.source] is None else summarize(np.asarray(sums[c.source]))
+            total = None if sums[c.source] is None else summarize(on_host(sums[c.source]))
             lines.append(("sum", _sum(target, total, texts[c.source], arrived[c.source], expected[c.source])))
             state = "" if done else f" ({arrived[c.source]} of {expected[c.source]} parts)"
             grads.append((c.source, ("?" if total is None else total.text) + state))
@@ -104,7 +105,7 @@ def _seed(trace: Trace, index: int) -> Step:
 
 def _why(trace: Trace, back: Backward, r: Record, users: int, root: bool) -> str:
     g = back.cotangents.get(r.index)
-    arriving = "" if g is None else f": g = {summarize(np.asarray(g)).text}"
+    arriving = "" if g is None else f": g = {summarize(on_host(g)).text}"
     name = call_name(r)
     if root and not users:
         return f"it is the result, so its gradient is known{arriving}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign, on_host
 from ..walk import Outline
 
 SMALL = 6
@@ -97,6 +98,8 @@ def summarize(value: Any) -> Summary:
     shape, dtype = value.shape, _dtype_name(value.dtype)
     if isinstance(value, Outline):
         return Summary(shape, dtype, "")
+    if isinstance(value, Foreign):
+        value = on_host(value)
     if value.size == 1:
         # A NumPy number keeps the digits of its dtype: 0.1 of float32 is not 0.10000000149011612.
         number = value.reshape(())[()] if isinstance(value, np.ndarray) else value

@@ -19,6 +19,7 @@ from weakref import ref
 import numpy as np
 
 from .. import record
+from ..convert import kept
 from ..draw.summary import bytes_text
 from ..op import OPS
 from ..walk import Node, Outline
@@ -73,7 +74,7 @@ class Saved:
                 y = op.fn(*args, **params)
             if op.residual:
                 y, self.params["residual"] = y
-            values[key] = y if isinstance(y, np.ndarray | np.generic) else np.asarray(y)
+            values[key] = y if isinstance(y, np.ndarray | np.generic) else kept(y)
             y = values[key]
         self.values = (y, *args)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import walk
 from ..check.place import name_of, place_of, variables
+from ..convert import on_host, ones
 from ..draw.operations import params_text
 from ..draw.table import plain
 from ..draw.trace import roots_of
@@ -136,7 +137,7 @@ class _Run:
         self.number = {t: i for i, t in enumerate(self.ops)}
         self.grads: dict[Any, Any] = {}
         if called and all(t._saved is not None for t in self.ops if t._tracked):
-            seeds = {t: np.ones(t._data.shape, t._data.dtype) for t in roots if t._tracked and t.op is not None}
+            seeds = {t: ones(t._data.shape, t._data.dtype, t) for t in roots if t._tracked and t.op is not None}
             left = walk.reverse(walk.graph(roots), seeds, retain=True, visit=self._see)
             self.grads.update(left)
         else:
@@ -145,7 +146,7 @@ class _Run:
 
     def _see(self, t: Any, g: Any) -> Any:
         # What rules give may be added to in place later on.
-        self.grads[t] = np.array(g)
+        self.grads[t] = np.array(on_host(g))
         return g
 
     def value(self, t: Node) -> Any:
@@ -260,7 +261,7 @@ def _step(a: _Run, b: _Run, s: Any, t: Any, scope: dict[int, str], tolerance: fl
 def _operand(t: Any, i: int) -> Any:
     x = t._inputs[i]
     v = t._saved[i + 1] if t._saved is not None else getattr(x, "_data", x)
-    return v if isinstance(v, Outline) else np.asarray(v)
+    return v if isinstance(v, Outline) else on_host(v)
 
 
 def _gradients(a: _Run, b: _Run, rows: list[Step], scope: dict[int, str], tolerance: float | None) -> Iterator[Step]:
@@ -288,7 +289,7 @@ def error_of(a: Any, b: Any) -> float:
     >>> error_of(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
     0.2
     """
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = on_host(a), on_host(b)
     if a.shape != b.shape:
         return float("inf")
     if a.dtype.kind not in "fiub" or b.dtype.kind not in "fiub":
@@ -305,9 +306,9 @@ def error_of(a: Any, b: Any) -> float:
 def _allowed(a: Any, b: Any, tolerance: float | None) -> float:
     if tolerance is not None:
         return float(tolerance)
-    kinds = [np.asarray(v).dtype for v in (a, b)]
+    kinds = [on_host(v).dtype for v in (a, b)]
     return EPS * max([float(np.finfo(k).eps) for k in kinds if k.kind == "f"], default=0.0)
 
 
 def _short(v: Any) -> str:
-    return np.array2string(np.asarray(v), threshold=6, edgeitems=2, separator=", ")
+    return np.array2string(on_host(v), threshold=6, edgeitems=2, separator=", ")

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import walk
 from ..check.place import place_of
+from ..convert import ones
 from ..draw.summary import bytes_text, shape_text
 from ..draw.table import plain
 from ..draw.timing import seconds_text
@@ -240,7 +241,7 @@ def _peak(roots: list[Any], kept: int, counted: dict[int, Any]) -> tuple[int, st
     cotangents: dict[Any, Any] = {}
     for t in roots:
         if t.op is not None and t._tracked:
-            cotangents[t] = seed(t, np.ones(t._data.shape, t._data.dtype), "memory")
+            cotangents[t] = seed(t, ones(t._data.shape, t._data.dtype, t), "memory")
     at = ""
     most = 0
     before: dict[int, int] = {}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import kept
 from ..ops.dense import affine
 from ..tensor import Parameter, Tensor, apply, as_tensor
 from .functional.attention import attend
@@ -153,7 +154,7 @@ class MultiHeadAttention(Module):
         ):
             if given is None:
                 continue
-            m = np.asarray(given.data if isinstance(given, Tensor) else given)
+            m = kept(given.data if isinstance(given, Tensor) else given)
             if m.shape not in shapes or m.dtype.kind not in "bf":
                 raise ValueError(
                     f"MultiHeadAttention: {name} must hold bool or floats, of shape {' or '.join(map(str, shapes))}; "

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy import ndarray
 
+from ..convert import copied, kept
 from ..draw.calls import note
 from ..walk import next_number
 from .parts import Parts
@@ -52,7 +53,7 @@ class Module(Parts):
 
     def state_dict(self) -> dict[str, ndarray[Any, Any]]:
         """Give a copy of every parameter and buffer by its path, with PyTorch's names for the same layers."""
-        return {path: np.array(place.get()) for path, place in state_of(self)}
+        return {path: copied(place.get()) for path, place in state_of(self)}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Take over the values of a ``state_dict``, in this module's dtypes.
@@ -109,6 +110,37 @@ class Module(Parts):
                 b = getattr(m, name)
                 if b is not None and b.dtype.kind == "f":
                     setattr(m, name, b.astype(target))
+        return self
+
+    def move(self: M, f: Callable[[Any], Any]) -> M:
+        """Give every parameter and every array buffer to a function and keep what it returns; gradients are forgotten.
+
+        ``model.move(cupy.asarray)`` takes a model to a GPU, ``model.move(cupy.asnumpy)`` back. An optimizer
+        keeps arrays of its own: make it afterwards. Raises ValueError where a shape or dtype would change.
+
+        >>> from tinygrad_nn.nn import Linear
+        >>> Linear(2, 1, rng=0).move(np.array)
+        Linear(in_features=2, out_features=1, bias=True)
+        """
+        places: list[tuple[Any, str]] = [(p, "_data") for p in self.parameters()]
+        places += [(m, n) for m in self.modules() for n in m._buffers if getattr(m, n) is not None]
+        new = []
+        for holder, name in places:
+            old = getattr(holder, name)
+            if not old.ndim and name != "_data":
+                continue  # counters stay at hand
+            a = kept(f(copied(old)))
+            if a.shape != old.shape or a.dtype != old.dtype:
+                raise ValueError(
+                    f"move: the function made {a.dtype} of shape {a.shape} from {old.dtype} of shape {old.shape}; "
+                    f"give one that only changes the place, such as cupy.asarray"
+                )
+            new.append((holder, name, a))
+        for holder, name, a in new:
+            setattr(holder, name, a)
+        for p in self.parameters():
+            p._grad = None
+            p._exposed = True  # the function may have kept the array
         return self
 
     # -- hooks --------------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from numpy import ndarray
 
+from ..convert import copied
 from ..tensor import Parameter, Tensor
 
 
@@ -69,7 +69,7 @@ class Parts:
         """Make an array (or None) an attribute that belongs to the state though it is not trained."""
         if not name.isidentifier():
             raise ValueError(f"{type(self).__name__}: a buffer's name must be an identifier, got {name!r}")
-        setattr(self, name, None if value is None else np.array(value.data if isinstance(value, Tensor) else value))
+        setattr(self, name, None if value is None else copied(value.data if isinstance(value, Tensor) else value))
         if name not in self._buffers:
             self._buffers = (*self._buffers, name)
 

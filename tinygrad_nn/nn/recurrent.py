@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import zeros
 from ..ops import scan
 from ..ops.dense import affine
 from ..tensor import Parameter, Tensor, apply, as_tensor, constant
@@ -106,7 +107,7 @@ class _Recurrent(Module):
         shape = (self.num_layers * self._directions, x.shape[1], self.hidden_size)
         if state is None:
             dtype = np.result_type(x.dtype, self._own("_l0")[0].dtype)
-            return [constant(np.zeros(shape, dtype))] * self._states
+            return [constant(zeros(shape, dtype, x))] * self._states
         several = tuple(state) if self._states > 1 else (state,)
         if len(several) != self._states:
             raise ValueError(f"{who}: the state is a pair (h, c), got {len(several)} parts")
@@ -149,7 +150,7 @@ def _lstm(x: Any, states: list[Any], wi: Any, wh: Any, bi: Any, bh: Any) -> tupl
 
 
 def _gru(x: Any, states: list[Any], wi: Any, wh: Any, bi: Any, bh: Any) -> tuple[Any, list[Any]]:
-    none = constant(np.zeros(wh.shape[:1], wh.dtype)) if bh is None else bh
+    none = constant(zeros(wh.shape[:1], wh.dtype, wh)) if bh is None else bh
     y = apply(scan.gru, (_given(x, wi, bi), states[0], wh, none))
     return y, [y[-1]]
 
@@ -244,7 +245,7 @@ class _Cell(Module):
         rows = x.reshape(1, 1, -1) if alone else np.expand_dims(x, 0)
         shape = (rows.shape[1], self.hidden_size)
         if state is None:
-            first = [constant(np.zeros(shape, np.result_type(x.dtype, self.weight_ih.dtype)))] * self._states
+            first = [constant(zeros(shape, np.result_type(x.dtype, self.weight_ih.dtype), x))] * self._states
         else:
             first = [as_tensor(s, who) for s in (state if self._states > 1 else (state,))]
             first = [s.reshape(1, -1) if alone and s.ndim == 1 else s for s in first]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 from numpy import ndarray
 
+from ..convert import kept, there
 from ..tensor import Tensor
 from .parts import Parts, is_parameter, join
 
@@ -22,15 +22,16 @@ class Slot:
     def get(self) -> ndarray[Any, Any]:
         """Give the array, to be read at once."""
         if isinstance(self.holder, Tensor):
-            return np.asarray(self.holder._data)
-        return np.asarray(getattr(self.holder, self.name))
+            return kept(self.holder._data)
+        return kept(getattr(self.holder, self.name))
 
     def put(self, value: ndarray[Any, Any]) -> None:
         """Write a value of the right shape, in the dtype of the place."""
         if isinstance(self.holder, Tensor):
-            self.holder._own()[...] = value
+            a = self.holder._own()
+            a[...] = there(value, a)
         else:
-            setattr(self.holder, self.name, value.astype(self.get().dtype))
+            setattr(self.holder, self.name, there(value.astype(self.get().dtype), self.get()))
 
 
 def state_of(module: Parts) -> Iterator[tuple[str, Slot]]:
@@ -62,7 +63,7 @@ def load_state(module: Parts, state: Mapping[str, Any], strict: bool) -> None:
     wrong = []
     for name in [n for n in places if n in state]:
         given = state[name]
-        value = np.asarray(given.data if isinstance(given, Tensor) else given)
+        value = kept(given.data if isinstance(given, Tensor) else given)
         shape = places[name].get().shape
         if value.shape != shape:
             wrong.append(f"{name} has shape {value.shape}, needs {shape}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import contiguous, kept
 from ..op import case, elementwise, general
 from .domains import INF
 from .elementwise import sigmoid
@@ -17,7 +18,7 @@ SHORT = 33
 
 def floats(x: Any) -> Any:
     """Give x as an array of floats: itself, or integers as NumPy's exp would promote them."""
-    x = np.asarray(x)
+    x = kept(x)
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
@@ -26,7 +27,7 @@ def shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
     # A starting value only where there is nothing: it would slow every other call down.
     top = np.max(x, axis=axis, keepdims=True) if x.size else np.max(x, axis=axis, keepdims=True, initial=-INF)
     with np.errstate(over="ignore", invalid="ignore"):
-        z = np.asarray(x - top)
+        z = kept(x - top)
     if not np.isfinite(top).all():
         z = np.where(x == top, 0.0, z).astype(x.dtype, copy=False)
     return z, top
@@ -39,7 +40,7 @@ def _columns(x: Any, axis: Axis) -> bool:
 def _softmax(x: Any, axis: Axis = -1) -> Any:
     x = floats(x)
     if _columns(x, axis):
-        e, _ = shifted(np.ascontiguousarray(x.T), 0)
+        e, _ = shifted(contiguous(x.T), 0)
         np.exp(e, out=e)
         y = np.empty_like(x, order="C")
         np.divide(e, np.sum(e, axis=0), out=y.T)
@@ -53,7 +54,7 @@ def _softmax(x: Any, axis: Axis = -1) -> Any:
 def _log_softmax(x: Any, axis: Axis = -1) -> Any:
     x = floats(x)
     if _columns(x, axis):
-        z, _ = shifted(np.ascontiguousarray(x.T), 0)
+        z, _ = shifted(contiguous(x.T), 0)
         y = np.empty_like(x, order="C")
         np.subtract(z, np.log(np.sum(np.exp(z), axis=0)), out=y.T)
         return y

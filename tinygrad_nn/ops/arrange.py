@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside, kept, zeros
 from ..op import case, composite, linear
 from .indexing import getitem, normal_axis, plain, scatter, values
 
@@ -70,7 +71,7 @@ def _repeat_adjoint(g: Any, shape: tuple[int, ...], repeats: Any, axis: int | No
     if np.size(repeats) == 1:
         k = int(np.reshape(repeats, ()))
         return np.sum(np.reshape(g, (*shape[:axis], n, k, *shape[axis + 1 :])), axis=axis + 1)
-    return scatter(g, shape, (slice(None),) * axis + (np.repeat(np.arange(n), repeats),))
+    return scatter(g, shape, (slice(None),) * axis + (np.repeat(beside(np.arange(n), repeats), repeats),))
 
 
 repeat = linear(
@@ -93,7 +94,7 @@ def _resize(a: Any, new_shape: Any) -> Any:
         raise ValueError(f"resize: lengths must not be negative, got {shape}")
     flat = np.ravel(a)
     if not flat.size or not size:
-        return np.zeros(shape, flat.dtype)
+        return zeros(shape, flat.dtype, flat)
     return np.reshape(getitem(flat, np.arange(size) % flat.size), shape)
 
 
@@ -105,6 +106,8 @@ resize.method = False
 
 
 def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    if not hasattr(values, "ndim"):
+        values = beside(np.asarray(values), arr)
     if axis is None:
         return np.concatenate([np.ravel(arr), np.ravel(values)])
     return np.concatenate([arr, values], axis=axis)
@@ -120,8 +123,8 @@ def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = np.ravel(arr), 0
     obj = obj if isinstance(obj, slice) else plain(obj, "delete", "obj")
-    kept = np.delete(np.arange(arr.shape[axis]), obj)
-    return getitem(arr, (slice(None),) * normal_axis(axis, arr.ndim, "delete") + (kept,))
+    rest = np.delete(beside(np.arange(arr.shape[axis]), obj), obj)
+    return getitem(arr, (slice(None),) * normal_axis(axis, arr.ndim, "delete") + (rest,))
 
 
 delete = composite(
@@ -145,8 +148,8 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     axis = normal_axis(axis, arr.ndim, "insert")
     obj = obj if isinstance(obj, slice) else plain(obj, "insert", "obj")
     n = arr.shape[axis]
-    values = values if hasattr(values, "ndim") else np.asarray(values)
-    single = not isinstance(obj, slice) and np.size(obj) == 1 and np.asarray(obj).dtype != bool
+    values = values if hasattr(values, "ndim") else beside(np.asarray(values), arr)
+    single = not isinstance(obj, slice) and np.size(obj) == 1 and kept(obj).dtype != bool
     if single:
         # One place takes several slices: as many as the values have along the axis.
         values = np.reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape)
@@ -159,8 +162,9 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         at = at + n if at < 0 else at
         layout = np.concatenate([np.arange(at), np.arange(n, n + k), np.arange(at, n)])
     else:
-        k = np.insert(np.arange(n), obj, -1).size - n
-        layout = np.insert(np.arange(n), obj, np.arange(n, n + k))
+        places = beside(np.arange(n), obj)
+        k = np.insert(places, obj, -1).size - n
+        layout = np.insert(places, obj, beside(np.arange(n, n + k), obj))
     shape = tuple([k if i == axis else m for i, m in enumerate(arr.shape)])
     new = np.broadcast_to(values, shape)
     joined = np.concatenate([arr, new if new.dtype == arr.dtype else new.astype(arr.dtype)], axis=axis)

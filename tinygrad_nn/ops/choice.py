@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside, kept, zeros
 from ..op import case, composite
 from .indexing import getitem, index_set, is_tensor, normal_axis, plain, values
 
@@ -16,13 +17,13 @@ _NUMBERS = (int, float)
 def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(f"select: needs as many conditions as choices, got {len(condlist)} and {len(choicelist)}")
-    conditions = [np.asarray(values(c)) for c in condlist]
+    conditions = [kept(values(c)) for c in condlist]
     for i, c in enumerate(conditions):
         if c.dtype != bool:
             raise TypeError(f"select: condition {i} has dtype {c.dtype}; give arrays of bool, for example x > 0")
-    choices = [c if type(c) in _NUMBERS or is_tensor(c) else np.asarray(c) for c in choicelist]
+    choices = [c if type(c) in _NUMBERS or is_tensor(c) else kept(c) for c in choicelist]
     # The first condition that holds decides, so that the last one is applied first.
-    y = default if type(default) in _NUMBERS or is_tensor(default) else np.asarray(default)
+    y = default if type(default) in _NUMBERS or is_tensor(default) else kept(default)
     for c, choice in zip(reversed(conditions), reversed(choices), strict=True):
         y = np.where(c, choice, y)
     return y
@@ -39,7 +40,7 @@ select = composite(
 
 
 def _choose(a: Any, choices: Any, mode: str = "raise") -> Any:
-    places = np.asarray(plain(a, "choose", "a"))
+    places = kept(plain(a, "choose", "a"))
     n = len(choices)
     if mode == "wrap":
         places = places % n
@@ -48,7 +49,7 @@ def _choose(a: Any, choices: Any, mode: str = "raise") -> Any:
     elif places.size and (places.min() < 0 or places.max() >= n):
         raise ValueError(f"choose: an entry of a is not between 0 and {n - 1}, the last of the choices")
     wide = np.broadcast_arrays(places, *choices)
-    at = np.meshgrid(*[np.arange(k) for k in wide[0].shape], indexing="ij", sparse=True)
+    at = np.meshgrid(*[beside(np.arange(k), wide[0]) for k in wide[0].shape], indexing="ij", sparse=True)
     return getitem(np.stack(wide[1:]), (wide[0], *at))
 
 
@@ -65,7 +66,7 @@ choose = composite(
 
 
 def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
-    where = np.flatnonzero(np.asarray(plain(condition, "compress", "condition")))
+    where = np.flatnonzero(kept(plain(condition, "compress", "condition")))
     return np.take(a, where, axis=axis)
 
 
@@ -83,7 +84,7 @@ compress = composite(
 compress.method = False
 extract = composite(
     lambda condition, arr: np.take(
-        np.ravel(arr), np.flatnonzero(np.asarray(plain(condition, "extract", "condition")).ravel())
+        np.ravel(arr), np.flatnonzero(kept(plain(condition, "extract", "condition")).ravel())
     ),
     name="extract",
     numpy=np.extract,
@@ -92,7 +93,8 @@ extract = composite(
 
 
 def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
-    conditions = np.asarray([np.asarray(values(c)) for c in condlist] if isinstance(condlist, list) else condlist, bool)
+    conditions = [kept(values(c)) for c in condlist] if isinstance(condlist, list) else kept(values(condlist))
+    conditions = (np.stack(conditions) if isinstance(conditions, list) else conditions).astype(bool)
     x = x if hasattr(x, "ndim") else np.asarray(x)
     if conditions.ndim == x.ndim:
         conditions = conditions[np.newaxis]
@@ -101,7 +103,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kwa
     if len(funclist) != len(conditions):
         n = len(conditions)
         raise ValueError(f"piecewise: {n} conditions need {n} or {n + 1} functions, got {len(funclist)}")
-    y: Any = np.zeros(x.shape, x.dtype)
+    y: Any = zeros(x.shape, x.dtype, x)
     for c, f in zip(conditions, funclist, strict=True):
         if not isinstance(f, Callable):  # type: ignore[arg-type]
             y = index_set(y, f, c)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import empty, zeros
 from ..op import Op, case, general, multilinear
 from .window import (
     Pairs,
@@ -72,7 +73,7 @@ def _conv(x: Any, w: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, gro
     v = windows(framed(x, padding), size, out, stride, dilation)
     dtype = np.result_type(x, w) if bias is None else np.result_type(x, w, bias)
     filters = w.reshape(groups, w.shape[0] // groups, -1)
-    y = np.empty((w.shape[0], *out, x.shape[0]), dtype)
+    y = empty((w.shape[0], *out, x.shape[0]), dtype, x)
     flat = y.reshape(groups, w.shape[0] // groups, -1)
     per_row = count(out[1:]) * x.shape[0]
     for low, high in _blocks(count(v.shape) // out[0] * v.itemsize, out[0]):
@@ -109,7 +110,7 @@ def _conv_input(
     if count(size) == 1 and columns.size == count(framed_shape):
         b = columns.reshape(framed_shape)
     else:
-        b = np.zeros(framed_shape, columns.dtype)
+        b = zeros(framed_shape, columns.dtype, columns)
         for place, index in taps(size, out, stride, dilation):
             b[index] += columns[(slice(None), *place)]
     return batch_first(inside(b, shape, padding) if has_frame else b)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside
 from ..op import Op, case, composite, general, linear
 from .indexing import add_along_axis
 from .product import with_initial
@@ -45,7 +46,7 @@ if hasattr(np, "cumulative_sum"):
 def _latest(y: Any, x: Any, axis: int) -> Any:
     """Give the index of the element that is the running extreme: the latest of equal ones, the first NaN for good."""
     n = x.shape[axis]
-    at = np.reshape(np.arange(n), tuple([n if i == axis % x.ndim else 1 for i in range(x.ndim)]))
+    at = beside(np.arange(n).reshape(tuple([n if i == axis % x.ndim else 1 for i in range(x.ndim)])), x)
     nan = x != x
     first = nan & (np.cumsum(nan, axis=axis) == 1)
     return np.maximum.accumulate(np.where((x == y) | first, at, 0), axis=axis)
@@ -112,7 +113,7 @@ def cut(ndim: int, axis: int, part: slice | int) -> tuple[Any, ...]:
 
 def _beside(value: Any, a: Any, axis: int) -> Any:
     """Give what is joined to an array for a difference: a number stands for a slice of it."""
-    value = value if hasattr(value, "ndim") else np.asanyarray(value)
+    value = value if hasattr(value, "ndim") else beside(np.asarray(value), a)
     if value.ndim == 0:
         value = np.broadcast_to(value, tuple([1 if i == axis % a.ndim else n for i, n in enumerate(a.shape)]))
     return value
@@ -152,13 +153,17 @@ diff = composite(
 )
 
 
+def _vector(value: Any, a: Any) -> Any:
+    return np.ravel(value if hasattr(value, "ndim") else beside(np.asarray(value), a))
+
+
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     flat = np.ravel(ary)
     parts = [np.subtract(flat[1:], flat[:-1])]
     if to_begin is not None:
-        parts.insert(0, np.ravel(to_begin))
+        parts.insert(0, _vector(to_begin, flat))
     if to_end is not None:
-        parts.append(np.ravel(to_end))
+        parts.append(_vector(to_end, flat))
     return parts[0] if len(parts) == 1 else np.concatenate([p.astype(flat.dtype) for p in parts])
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..convert import beside
 from ..op import case, composite, general
 from .domains import INF
 
@@ -41,7 +42,7 @@ def _even(x: Any) -> Any:
 def _half_lower(x: Any) -> Any:
     """Give the lower triangle with half the diagonal."""
     n = x.shape[-1]
-    return x * (np.tril(np.ones((n, n), x.dtype)) - 0.5 * np.eye(n, dtype=x.dtype))
+    return x * beside(np.tril(np.ones((n, n), x.dtype)) - 0.5 * np.eye(n, dtype=x.dtype), x)
 
 
 def _cholesky_rule(g: Any, y: Any, upper: bool) -> Any:

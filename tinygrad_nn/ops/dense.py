@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside
 from ..op import case, general
 
 
@@ -51,7 +52,7 @@ affine = general(
     _affine,
     lambda g, y, x, weight, bias: np.dot(g, weight),
     lambda g, y, x, weight, bias: np.dot(_rows(g).T, _rows(x)),
-    lambda g, y, x, weight, bias: np.dot(ones(y.size // y.shape[-1], y.dtype), _rows(g)),
+    lambda g, y, x, weight, bias: np.dot(beside(ones(y.size // y.shape[-1], y.dtype), g), _rows(g)),
     jvp=_affine_jvp,
     name="affine",
     analytic=True,

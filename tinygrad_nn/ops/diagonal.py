@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign, full, zeros
 from ..op import Op, case, composite, linear
 
 
 def _embed(x: Any, shape: tuple[int, ...], offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    out = np.zeros(shape, x.dtype)
+    out = zeros(shape, x.dtype, x)
     # NumPy gives the diagonal as a view that it marks as read-only; of an array of our own it may be written.
     view = np.diagonal(out, offset, axis1, axis2)
-    view.flags.writeable = True
+    if not isinstance(view, Foreign):
+        view.flags.writeable = True
     view[...] = x
     return out
 
@@ -106,9 +108,9 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     wide = np.promote_types(x.dtype, int)
     x = x if x.dtype == wide else x.astype(wide)
     if not n:
-        return np.zeros((x.size, 0), x.dtype)
+        return zeros((x.size, 0), x.dtype, x)
     columns = np.concatenate(
-        [np.ones((x.size, 1), x.dtype), np.broadcast_to(np.expand_dims(x, 1), (x.size, n - 1))], axis=1
+        [full((x.size, 1), 1.0, x.dtype, x), np.broadcast_to(np.expand_dims(x, 1), (x.size, n - 1))], axis=1
     )
     powers = np.cumprod(columns, axis=1)
     return powers if increasing else np.flip(powers, 1)

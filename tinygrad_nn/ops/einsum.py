@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import copied, zeros
 from ..op import Op, case, composite, linear, multilinear
 from .indexing import is_tensor
 
@@ -100,7 +101,7 @@ def _pull(g: Any, subscripts: str, i: int, shape: tuple[int, ...], others: list[
 
 def _put_diagonal(x: Any, term: str = "", shape: tuple[int, ...] = ()) -> Any:
     letters = _once(term)
-    out = np.zeros(tuple([x.shape[letters.index(c)] for c in term]), x.dtype)
+    out = zeros(tuple([x.shape[letters.index(c)] for c in term]), x.dtype, x)
     index = [np.arange(n).reshape([-1 if j == k else 1 for j in range(x.ndim)]) for k, n in enumerate(x.shape)]
     out[tuple([index[letters.index(c)] for c in term])] = x
     return out
@@ -118,7 +119,7 @@ put_diagonal: Op = linear(
 
 def _compute(*xs: Any, subscripts: str = "", optimize: Any = False) -> Any:
     # A view of an operand would let an operation give its input back under another name.
-    return np.array(np.einsum(subscripts, *xs, optimize=optimize))[()]
+    return copied(np.einsum(subscripts, *xs, optimize=optimize))[()]
 
 
 einsum_one = linear(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign, beside, contiguous, zeros
 from ..op import Op, case, composite, linear
 from .complex import Complex, takes_complex
 from .cumulative import cut
@@ -22,6 +23,8 @@ def _pair(z: Any) -> Any:
 
 
 def _joined(p: Any) -> Any:
+    if isinstance(p, Foreign):
+        return contiguous(p).view(np.result_type(p, np.complex64))[..., 0]
     z = np.empty(p.shape[:-1], np.result_type(p, np.complex64))
     z.real, z.imag = p[..., 0], p[..., 1]
     return z
@@ -41,7 +44,7 @@ def _fitted(x: Any, n: int, axis: int) -> Any:
         return x[cut(x.ndim, axis, slice(0, n))]
     if have < n:
         shape = tuple([n - have if i == axis % x.ndim else k for i, k in enumerate(x.shape)])
-        return np.concatenate([x, np.zeros(shape, x.dtype)], axis=axis)
+        return np.concatenate([x, zeros(shape, x.dtype, x)], axis=axis)
     return x
 
 
@@ -63,14 +66,14 @@ def _edge_weights(n: int, axis: int, ndim: int, dtype: Any) -> Any:
 
 # Each adjoint is a transform the other way without its factor, times the factor of this one.
 def _rfft_adjoint(g: Any, x_shape: tuple[int, ...], n: int, axis: int, norm: Any) -> Any:
-    w = _edge_weights(n, axis, g.ndim, g.dtype)
+    w = beside(_edge_weights(n, axis, g.ndim, g.dtype), g)
     x = irfft_packed(g / w, n=n, axis=axis, norm="forward") * _factor(n, norm, False)
     return _fitted(x, x_shape[axis], axis)
 
 
 def _irfft_adjoint(g: Any, p_shape: tuple[int, ...], n: int, axis: int, norm: Any) -> Any:
     p = rfft_packed(g, n=n, axis=axis, norm="backward") * _factor(n, norm, True)
-    return _fitted(p * _edge_weights(n, axis, p.ndim, p.dtype), p_shape[axis], axis)
+    return _fitted(p * beside(_edge_weights(n, axis, p.ndim, p.dtype), p), p_shape[axis], axis)
 
 
 rfft_packed: Op = linear(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import kept
 from ..op import case, elementwise
 
 # Sun Microsystems' fdlibm, s_erf.c: rational approximations on four intervals, each good to less than one unit in the
@@ -87,7 +88,7 @@ def _both(a: Any) -> tuple[Any, Any]:
 
 
 def _erf(x: Any) -> Any:
-    x = np.asarray(x)
+    x = kept(x)
     flat = x.astype(np.float64).reshape(-1)
     return np.copysign(_both(np.abs(flat))[0], flat).reshape(x.shape).astype(np.result_type(x, 0.5))
 
@@ -101,7 +102,7 @@ erf = elementwise(_erf, lambda g, y, x: g * (_SLOPE * np.exp(-x * x)), name="erf
 
 
 def _normal_cdf(x: Any) -> Any:
-    x = np.asarray(x)
+    x = kept(x)
     flat = x.astype(np.float64).reshape(-1)
     near, far = _both(np.abs(flat) * _ROOT)
     # Far to the left the result keeps its digits: it is not 1 minus something close to 1.

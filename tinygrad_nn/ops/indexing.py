@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign, beside, copied, zeros
 from ..op import Op, case, composite, linear
+
+_ARRAYS = (np.ndarray, Foreign)
 
 
 def is_tensor(x: Any) -> bool:
@@ -40,11 +43,11 @@ def as_index(index: Any) -> Any:
     An array that is the whole index is a parameter, which recording copies.
     """
     if isinstance(index, tuple):
-        return tuple([np.array(i) if type(i) is np.ndarray else as_index(i) for i in index])
+        return tuple([copied(i) if isinstance(i, _ARRAYS) else as_index(i) for i in index])
     if index is None or index is Ellipsis or isinstance(index, (int, slice, np.integer)):
         return index
     index = values(index)
-    if is_tensor(index):  # in a trace, where an index may be an input too
+    if is_tensor(index) or isinstance(index, Foreign):  # in a trace an index may be an input too
         return index
     return np.asarray(index, dtype=np.intp if isinstance(index, list) and not index else None)
 
@@ -52,7 +55,7 @@ def as_index(index: Any) -> Any:
 def is_basic(index: Any) -> bool:
     """Tell whether an index selects each element at most once (no integer arrays)."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(not (isinstance(i, np.ndarray) or is_tensor(i)) or i.dtype == bool for i in parts)
+    return all(not (isinstance(i, _ARRAYS) or is_tensor(i)) or i.dtype == bool for i in parts)
 
 
 def _add_at(out: Any, index: Any, g: Any) -> None:
@@ -61,7 +64,7 @@ def _add_at(out: Any, index: Any, g: Any) -> None:
         out[index] += g
         return
     first = index[0] if isinstance(index, tuple) and len(index) == 1 else index
-    if isinstance(first, np.ndarray) and out.flags.c_contiguous and out.size:
+    if isinstance(first, np.ndarray) and isinstance(out, np.ndarray) and out.flags.c_contiguous and out.size:
         # NumPy has a fast path for one flat array of indices: five times the speed for rows of 100 numbers.
         if first.size and (first.min() < -len(out) or first.max() >= len(out)):
             raise IndexError(f"index out of bounds for axis 0 with size {len(out)}")
@@ -74,7 +77,7 @@ def _add_at(out: Any, index: Any, g: Any) -> None:
 
 
 def _scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
-    out = np.zeros(shape, g.dtype)
+    out = zeros(shape, g.dtype, g)
     if is_basic(index):
         out[index] = g
     else:
@@ -124,7 +127,7 @@ scatter: Op = linear(
 
 def _set(x: Any, v: Any, index: Any = None) -> Any:
     _fits(x, v, "at.set")
-    y = np.array(x)
+    y = copied(x)
     y[index] = v
     return y
 
@@ -134,10 +137,10 @@ def _fits(x: Any, v: Any, who: str) -> None:
         raise TypeError(f"{who}: values of dtype {v.dtype} do not fit a tensor of dtype {x.dtype}; convert with astype")
 
 
-def _written(shape: tuple[int, ...], index: Any) -> Any:
+def _written(shape: tuple[int, ...], index: Any, like: Any) -> Any:
     """Give the mask of the values that are still there after setting: of repeated places the last one wins."""
-    at = np.zeros(shape, np.intp)
-    number = np.arange(at[index].size).reshape(np.shape(at[index]))
+    at = zeros(shape, np.intp, like)
+    number = beside(np.arange(at[index].size).reshape(np.shape(at[index])), like)
     at[index] = number
     return at[index] == number
 
@@ -145,7 +148,7 @@ def _written(shape: tuple[int, ...], index: Any) -> Any:
 index_set: Op = linear(
     _set,
     lambda g, y, x, v, index=None: index_set(g, 0.0, index=index),
-    lambda g, y, x, v, index=None: g[index] if is_basic(index) else g[index] * _written(x.shape, index),
+    lambda g, y, x, v, index=None: g[index] if is_basic(index) else g[index] * _written(x.shape, index, g),
     name="index_set",
     bind=lambda x, v, index: ((x, v), {"index": as_index(index)}),
     formula="x, with v in place of x[index]",
@@ -162,7 +165,7 @@ index_set: Op = linear(
 
 def _add(x: Any, v: Any, index: Any = None) -> Any:
     _fits(x, v, "at.add")
-    y = np.array(x)
+    y = copied(x)
     _add_at(y, index, v)
     return y
 
@@ -260,14 +263,16 @@ def _along(indices: Any, shape: tuple[int, ...], axis: int) -> tuple[Any, ...]:
     n = len(shape)
     return tuple(
         [
-            indices if i == axis % n else np.arange(k).reshape(tuple([k if i == j else 1 for j in range(n)]))
+            indices
+            if i == axis % n
+            else beside(np.arange(k).reshape(tuple([k if i == j else 1 for j in range(n)])), indices)
             for i, k in enumerate(shape)
         ]
     )
 
 
 def _add_along(g: Any, indices: Any, shape: tuple[int, ...], axis: int | None = -1) -> Any:
-    out = np.zeros(shape, g.dtype)
+    out = zeros(shape, g.dtype, g)
     if axis is None:
         np.add.at(out.reshape(-1), indices, g)
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside, together
 from ..op import case, composite, general
 from .domains import INF
 from .indexing import is_tensor, plain, scatter, values
@@ -115,7 +116,7 @@ def _linspace(
     result = np.result_type(values(start), values(stop), 1.0)
     delta = np.subtract(stop, start)
     delta = delta if delta.dtype.kind == "f" else delta.astype(result)
-    at = np.arange(num, dtype=result).reshape((-1,) + (1,) * np.ndim(delta))
+    at = beside(np.arange(num, dtype=result).reshape((-1,) + (1,) * np.ndim(delta)), delta)
     div = num - 1 if endpoint else num
     step: Any = math.nan
     if div > 0:
@@ -126,7 +127,7 @@ def _linspace(
         y = at * delta
     y = y + start
     if endpoint and num > 1:
-        y = np.concatenate([y[:-1], np.broadcast_to(stop, (1, *y.shape[1:])).astype(y.dtype)], axis=0)
+        y = np.concatenate([y[:-1], beside(np.broadcast_to(stop, (1, *y.shape[1:])).astype(y.dtype), y)], axis=0)
     if axis != 0:
         y = np.moveaxis(y, 0, axis)
     y = y if dtype is None else y.astype(dtype)
@@ -158,7 +159,7 @@ def _logspace(
 ) -> Any:
     if np.ndim(base):
         n = max(np.ndim(start), np.ndim(stop), np.ndim(base))
-        start, stop, base = [np.reshape(v, (1,) * (n - np.ndim(v)) + np.shape(v)) for v in (start, stop, base)]
+        start, stop, base = [np.reshape(v, (1,) * (n - v.ndim) + v.shape) for v in together(start, stop, base)]
         base = np.expand_dims(base, axis)
     y = np.power(base, _linspace(start, stop, num, endpoint, axis=axis))
     return y if dtype is None else y.astype(dtype)
@@ -173,10 +174,10 @@ logspace = composite(
 
 
 def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
-    start, stop = [v if hasattr(v, "ndim") else np.asarray(v) for v in (start, stop)]
+    start, stop = together(start, stop)
     if np.any(values(start) == 0) or np.any(values(stop) == 0):
         raise ValueError("geomspace: a geometric sequence cannot start or end at 0")
-    target = np.result_type(values(start), values(stop), float(num), np.zeros((), dtype))
+    target = np.result_type(values(start), values(stop), float(num), np.dtype(dtype))
     sign = np.sign(values(start))
     first, last = start.astype(target) / sign, stop.astype(target) / sign
     y = _logspace(np.log10(first), np.log10(last), num, endpoint)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign
 from ..op import case, composite, linear
 from .indexing import is_tensor
 
@@ -30,7 +31,7 @@ def _concatenate_adjoint(g: Any, y: Any, *xs: Any, axis: int | None = 0, dtype: 
 
 def _listed(arrays: Any, who: str) -> tuple[Any, ...]:
     """Give the arrays of a sequence (or the slices of an array) as a tuple."""
-    if isinstance(arrays, (list, tuple)) or is_tensor(arrays) or isinstance(arrays, np.ndarray):
+    if isinstance(arrays, (list, tuple)) or is_tensor(arrays) or isinstance(arrays, (np.ndarray, Foreign)):
         return tuple(arrays)
     raise TypeError(f"{who}: give a list or tuple of arrays, got {type(arrays).__name__}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside, kept
 from ..op import case, composite, multilinear
 
 
@@ -57,12 +58,12 @@ def _normal_axes(axes: Any, a_ndim: int, b_ndim: int) -> tuple[tuple[int, ...], 
 def _contract_back(g: Any, other: Any, mine: Sequence[int], its: Sequence[int], ndim: int, first: bool) -> Any:
     """Give the cotangent of one factor of a tensordot: g contracted with the other factor's free axes."""
     free = [i for i in range(other.ndim) if i not in its]
-    kept = [i for i in range(ndim) if i not in mine]
-    k = len(kept)
+    stay = [i for i in range(ndim) if i not in mine]
+    k = len(stay)
     in_g = list(range(k, k + len(free))) if first else list(range(len(free)))
-    # The axes of this product: mine that were kept, then mine that were contracted, in the order of the other's axes.
+    # The axes of this product: mine that stay, then mine that were contracted, in the order of the other's axes.
     product = np.tensordot(g, other, axes=(in_g, free))
-    order = [*kept, *[m for _, m in sorted(zip(its, mine, strict=True))]]
+    order = [*stay, *[m for _, m in sorted(zip(its, mine, strict=True))]]
     return np.transpose(product, np.argsort(order).tolist()) if ndim else product
 
 
@@ -100,14 +101,14 @@ def _dot_axes(a_ndim: int, b_ndim: int) -> Any:
 def _dot_left(g: Any, a_ndim: int, b: Any) -> Any:
     if a_ndim == 2 and np.ndim(b) == 2:
         return np.matmul(g, np.transpose(b))
-    b = b if hasattr(b, "ndim") else np.asarray(b)
+    b = b if hasattr(b, "ndim") else beside(np.asarray(b), g)
     return _tensordot_left(g, a_ndim, b, _dot_axes(a_ndim, b.ndim))
 
 
 def _dot_right(g: Any, a: Any, b_ndim: int) -> Any:
     if b_ndim == 2 and np.ndim(a) == 2:
         return np.matmul(np.transpose(a), g)
-    a = a if hasattr(a, "ndim") else np.asarray(a)
+    a = a if hasattr(a, "ndim") else beside(np.asarray(a), g)
     return _tensordot_right(g, a, b_ndim, _dot_axes(a.ndim, b_ndim))
 
 
@@ -217,7 +218,7 @@ linalg_cross = composite(
 # NumPy conjugates the first factor of these. Undone (at no cost for real numbers) they stay analytic functions, so that
 # a complex step through them is right.
 vecdot = multilinear(
-    lambda a, b: np.vecdot(np.asarray(a).conj(), b),
+    lambda a, b: np.vecdot(kept(a).conj(), b),
     lambda g, y, a, b: np.expand_dims(g, -1) * b,
     lambda g, y, a, b: np.expand_dims(g, -1) * a,
     name="vecdot",
@@ -240,7 +241,7 @@ if hasattr(np, "matvec"):
         cases=[case((2, 3), (3,)), case((4, 2, 3), (3,)), case((2, 3), (4, 3))],
     )
     vecmat = multilinear(
-        lambda a, b: np.vecmat(np.asarray(a).conj(), b),
+        lambda a, b: np.vecmat(kept(a).conj(), b),
         lambda g, y, a, b: np.matvec(b, g),
         lambda g, y, a, b: np.expand_dims(a, -1) * np.expand_dims(g, -2),
         name="vecmat",
@@ -256,7 +257,7 @@ def _matrix_power(a: Any, n: int) -> Any:
         raise np.linalg.LinAlgError(f"matrix_power: needs square matrices, got shape {a.shape}")
     n = int(n)
     if n == 0:
-        return np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
+        return np.broadcast_to(beside(np.eye(a.shape[-1], dtype=a.dtype), a), a.shape)
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 1:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign, beside, kept, zeros
 from ..op import Op, case, general
 from .window import keywords
 
@@ -23,21 +24,23 @@ def check_index(index: Any, rows: int) -> None:
 
 
 def _take_rows(table: Any, index: Any, *, skip: int | None = None) -> Any:
-    index = np.asarray(index)
+    index = kept(index)
     check_index(index, table.shape[0])
     return table[index]
 
 
 def _add_rows(g: Any, index: Any, *, rows: int, skip: int | None = None) -> Any:
     """Add each row of g to the row of zeros that its index names, but none to the row ``skip``."""
-    index = np.asarray(index)
+    index = kept(index)
     rest = g.shape[index.ndim :]
     g, index = g.reshape(index.size, math.prod(rest)), index.reshape(-1)
-    out = np.zeros((rows, g.shape[1]), g.dtype)
+    out = zeros((rows, g.shape[1]), g.dtype, g)
     if skip is not None:
-        kept = np.flatnonzero(index != skip)
-        index, g = index[kept], g[kept]
-    if len(index):
+        live = np.flatnonzero(index != skip)
+        index, g = index[live], g[live]
+    if isinstance(out, Foreign):
+        np.add.at(out, index, g)
+    elif len(index):
         # Equal indices side by side, so that one pass adds each group up.
         order = np.argsort(index, kind="stable")
         ordered = index[order]
@@ -84,11 +87,11 @@ add_rows: Op = general(
 def _keep_mask(x: Any, *, p: float, rng: Any) -> Any:
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     if p == 1.0:
-        return np.zeros(x.shape, dtype)
+        return zeros(x.shape, dtype, x)
     drawn = np.random.default_rng(rng).random(x.shape, dtype=np.float32)
     mask = (drawn >= p).astype(dtype)
     mask *= 1.0 / (1.0 - p)
-    return mask
+    return beside(mask, x)
 
 
 keep_mask: Op = general(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import Foreign, beside, kept
 from ..op import case, general
 from .activation import SHORT, floats, log_softmax, shifted, softmax
 from .dense import ones
@@ -97,7 +98,7 @@ def _check_target(x: Any, t: Any, ignore_index: int | None) -> bool:
 def _check_weight(weight: Any, classes: int, dtype: Any) -> Any:
     if weight is None:
         return None
-    w = np.asarray(weight)
+    w = kept(weight)
     if w.shape != (classes,) or w.dtype.kind not in "fiu" or not (w >= 0).all():
         raise ValueError(
             f"weight must hold {classes} numbers >= 0, one per class; got shape {w.shape}, dtype {w.dtype}"
@@ -122,13 +123,13 @@ def quota(
     axis = class_axis(shape)
     classes = shape[axis]
     along = (classes,) + (1,) * (len(shape) - axis - 1)
-    w = None if weight is None else np.reshape(np.asarray(weight, dtype), along)
+    w = None if weight is None else np.reshape(kept(weight).astype(dtype, copy=False), along)
     if target.shape == shape:
         q, live = target, None
         divisor: Any = target.size // classes
     else:
         live = None if ignore_index is None else np.not_equal(target, ignore_index)
-        q = np.equal(np.expand_dims(target, axis), np.reshape(np.arange(classes), along)).astype(dtype)
+        q = np.equal(np.expand_dims(target, axis), np.reshape(beside(np.arange(classes), target), along)).astype(dtype)
         if live is not None:
             live = np.expand_dims(live, axis)
             q = q * live
@@ -225,7 +226,7 @@ def _cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> tuple[Any, Any]:
-    x, t = floats(x), np.asarray(target)
+    x, t = floats(x), kept(target)
     if x.dtype.itemsize < 4:
         # Half precision has too few digits, and too small a range, to add up a batch.
         wide = _cross_entropy(x.astype(np.float32), target, weight, ignore_index, reduction, label_smoothing)
@@ -234,7 +235,8 @@ def _cross_entropy(
     labels = _check_target(x, t, ignore_index)
     if not x.size:
         _check_divisor(reduction != "mean")
-    if labels and weight is None and ignore_index is None and not label_smoothing:
+    plain = weight is None and ignore_index is None and not label_smoothing
+    if labels and plain and not isinstance(x, Foreign):
         return _from_labels(x, t, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing={label_smoothing!r} must lie in 0 ... 1")
@@ -336,7 +338,7 @@ cross_entropy = general(
 
 
 def _nll_loss(x: Any, target: Any, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean") -> Any:
-    x, t = floats(x), np.asarray(target)
+    x, t = floats(x), kept(target)
     check_reduction(reduction)
     check_labels(t, x.shape, ignore_index)
     axis = class_axis(x.shape)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside
 from ..op import case, composite, general
 from .cumulative import cut
 from .indexing import plain, scatter
@@ -50,7 +51,7 @@ def _adjoint(g: Any, shape: tuple[int, ...], pad_width: Any, mode: str, options:
         # What is padded is a linear function of the axis: its matrix is the padding of the identity.
         widths = [(0, 0), (before, after)]
         options_here = {k: _of_axis(v, axis, len(shape)) for k, v in options.items()}
-        m = _np_pad(np.eye(n), widths, mode, **_linear(options_here))
+        m = beside(_np_pad(np.eye(n), widths, mode, **_linear(options_here)), g)
         outer = [
             np.moveaxis(np.tensordot(g[cut(g.ndim, axis, part)], m[:, part], ((axis,), (1,))), -1, axis)
             for part in (slice(0, before), slice(before + n, None))

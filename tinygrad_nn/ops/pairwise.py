@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import NUMBERS, kept, typed
 from ..op import Op, case, general
 from .activation import floats, softplus
 from .domains import REAL
@@ -21,7 +22,7 @@ def pair(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
 
     A target of integers or bool takes the dtype of x.
     """
-    x, t = floats(x), np.asarray(target)
+    x, t = floats(x), kept(target)
     check_reduction(reduction)
     if x.shape != t.shape:
         raise ValueError(
@@ -111,21 +112,21 @@ smooth_l1_loss = _of_difference(
 def _spread(weight: Any, shape: tuple[int, ...], who: str) -> Any:
     if weight is None:
         return None
-    w = np.asarray(weight)
+    w = kept(weight)
     if w.dtype.kind not in "fiu":
         raise TypeError(f"{who} must hold numbers, got dtype {w.dtype}")
     if np.broadcast_shapes(w.shape, shape) != shape:
         raise ValueError(f"{who} of shape {w.shape} does not broadcast to the input's shape {shape}")
-    return w
+    return weight if type(weight) in NUMBERS else w
 
 
 def _scaled(rows: Any, weight: Any) -> Any:
-    return rows if weight is None else rows * np.asarray(weight, rows.dtype)
+    return rows if weight is None else rows * typed(weight, rows.dtype)
 
 
 def _shares(target: Any, pos_weight: Any) -> tuple[Any, Any]:
     """Give what the negative and the positive class of each element weigh."""
-    return 1.0 - target, target if pos_weight is None else target * np.asarray(pos_weight, target.dtype)
+    return 1.0 - target, target if pos_weight is None else target * typed(pos_weight, target.dtype)
 
 
 def _times(weight: Any, value: Any) -> Any:
@@ -154,7 +155,7 @@ def _binary_logits(
 def _binary_logits_slopes(x: Any, target: Any, weight: Any, pos_weight: Any) -> tuple[Any, Any]:
     a, b = _shares(target, pos_weight)
     by_x = _scaled(a * sigmoid(x) - b * sigmoid(-x), weight)
-    positive = softplus(-x) if pos_weight is None else softplus(-x) * np.asarray(pos_weight, x.dtype)
+    positive = softplus(-x) if pos_weight is None else softplus(-x) * typed(pos_weight, x.dtype)
     return by_x, _scaled(positive - softplus(x), weight)
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside, zeros
 from ..op import case, composite
 from .indexing import values
 
 
 def _polyval(p: Any, x: Any) -> Any:
     p = p if hasattr(p, "ndim") else np.asarray(p)
-    x = x if hasattr(x, "ndim") else np.asanyarray(x)
-    y: Any = np.zeros(x.shape, x.dtype)
+    x = x if hasattr(x, "ndim") else beside(np.asanyarray(x), p)
+    y: Any = zeros(x.shape, x.dtype, x)
     for i in range(p.shape[0]):
         y = y * x + p[i]
     return y
@@ -35,20 +36,20 @@ def _whole(m: Any, who: str) -> int:
 def _polyder(p: Any, m: int = 1) -> Any:
     p = p if hasattr(p, "ndim") else np.asarray(p)
     for _ in range(_whole(m, "polyder")):
-        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
+        p = p[:-1] * beside(np.arange(p.shape[0] - 1, 0, -1), p)
     return p
 
 
 def _polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     p = p if hasattr(p, "ndim") else np.asarray(p)
     m = _whole(m, "polyint")
-    constants = np.zeros(m) if k is None else np.atleast_1d(k)
+    constants = beside(np.zeros(m), p) if k is None else np.atleast_1d(k)
     if constants.shape[0] == 1 and m > 1:
-        constants = constants[0] * np.ones(m)
+        constants = constants[0] * beside(np.ones(m), constants)
     if constants.shape[0] < m:
         raise ValueError(f"polyint: needs one constant, or {m}, got {constants.shape[0]}")
     for i in range(m):
-        p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]])
+        p = np.concatenate([p / beside(np.arange(p.shape[0], 0, -1), p), constants[i : i + 1]])
     return p
 
 
@@ -60,7 +61,7 @@ def _longer(a: Any, b: Any) -> tuple[Any, Any]:
     a, b = np.atleast_1d(a), np.atleast_1d(b)
     n = max(a.shape[0], b.shape[0])
     return tuple(  # type: ignore[return-value]
-        [v if v.shape[0] == n else np.concatenate([np.zeros(n - v.shape[0], v.dtype), v]) for v in (a, b)]
+        [v if v.shape[0] == n else np.concatenate([beside(np.zeros(n - v.shape[0], v.dtype), v), v]) for v in (a, b)]
     )
 
 
@@ -137,7 +138,7 @@ def _polydiv(u: Any, v: Any) -> tuple[Any, Any]:
     while len(rest) > 1 and np.allclose(values(rest[0]), 0, rtol=1e-14):
         rest.pop(0)
     dtype = np.result_type(u.dtype, v.dtype)
-    return np.stack(quotient).astype(dtype) if quotient else np.zeros(1, dtype), np.stack(rest).astype(dtype)
+    return np.stack(quotient).astype(dtype) if quotient else zeros(1, dtype, u), np.stack(rest).astype(dtype)
 
 
 polydiv = composite(
@@ -153,9 +154,9 @@ def _poly(seq_of_zeros: Any) -> Any:
     z = np.atleast_1d(seq_of_zeros)
     if z.ndim != 1:
         raise TypeError(f"poly: takes roots on one axis, got shape {z.shape}; eigenvalues of a matrix may be complex")
-    a: Any = np.ones(1, z.dtype)
+    a: Any = beside(np.ones(1, z.dtype), z)
     for i in range(z.shape[0]):
-        a = np.convolve(a, np.stack([np.ones((), z.dtype), -z[i]]), mode="full")
+        a = np.convolve(a, np.stack([beside(np.ones((), z.dtype), z), -z[i]]), mode="full")
     return a
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import zeros
 from ..op import Op, case, general, linear
 from .activation import floats
 from .domains import INF
@@ -28,7 +29,7 @@ def _first_place(x: Any, y: Any, *, size: Sizes, stride: Sizes, padding: Pairs, 
     b, top = framed(x, padding, -INF), batch_last(y)
     # The number of places before the first that is equal: those whose predecessors and they themselves differ.
     before: Any = None
-    place = np.zeros(top.shape, np.uint8 if count(size) < 256 else np.int32)
+    place = zeros(top.shape, np.uint8 if count(size) < 256 else np.int32, top)
     nan = bool(np.isnan(top).any())
     for _, index in taps(size, y.shape[2:], stride, dilation):
         tap = b[index]
@@ -45,7 +46,7 @@ def _put_places(
 ) -> Any:
     framed_shape, has_frame = unframed(shape, padding)
     gb, pb = batch_last(g), batch_last(place)
-    b = np.zeros(framed_shape, g.dtype)
+    b = zeros(framed_shape, g.dtype, g)
     for number, (_, index) in enumerate(taps(size, g.shape[2:], stride, dilation)):
         b[index] += gb * (pb == number)
     return batch_first(inside(b, shape, padding) if has_frame else b)
@@ -53,7 +54,7 @@ def _put_places(
 
 def _take_places(x: Any, place: Any, *, size: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
     b, pb = framed(x, padding), batch_last(place)
-    y = np.zeros(pb.shape, x.dtype)
+    y = zeros(pb.shape, x.dtype, x)
     for number, (_, index) in enumerate(taps(size, place.shape[2:], stride, dilation)):
         y += b[index] * (pb == number)
     return batch_first(y)
@@ -133,7 +134,7 @@ def _spread_pool(
     gb = batch_last(g)
     if scale != 1.0:
         gb = gb * scale
-    b = np.zeros(framed_shape, g.dtype)
+    b = zeros(framed_shape, g.dtype, g)
     for _, index in taps(size, g.shape[2:], stride, dilation):
         b[index] += gb
     return batch_first(inside(b, shape, padding) if has_frame else b)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside
 from ..op import Op, case, composite, general
 from .reduce import CASES, MASKED, Axis, axes_of, spread
 
@@ -16,11 +17,11 @@ def _product_of_others(x: Any) -> Any:
     while x.shape[-1] > 1:
         n = x.shape[-1]
         if n % 2:
-            x = np.concatenate([x, np.ones((*x.shape[:-1], 1), x.dtype)], axis=-1)
+            x = np.concatenate([x, beside(np.ones((*x.shape[:-1], 1), x.dtype), x)], axis=-1)
         pairs = np.reshape(x, (*x.shape[:-1], (n + 1) // 2, 2))
         levels.append((n, pairs))
         x = pairs[..., 0] * pairs[..., 1]
-    others = np.ones(x.shape, x.dtype)
+    others = beside(np.ones(x.shape, x.dtype), x)
     for n, pairs in reversed(levels):
         both = np.expand_dims(others, -1) * pairs[..., ::-1]
         others = np.reshape(both, (*both.shape[:-2], 2 * both.shape[-2]))[..., :n]
@@ -80,7 +81,7 @@ prod = general(
 
 def _shifted(x: Any, fill: Any) -> Any:
     """Put one slice in front along the first axis and drop the last one."""
-    return np.concatenate([np.broadcast_to(np.asarray(fill, x.dtype), (1, *x.shape[1:])), x[:-1]], axis=0)
+    return np.concatenate([np.broadcast_to(beside(np.asarray(fill, x.dtype), x), (1, *x.shape[1:])), x[:-1]], axis=0)
 
 
 def _recurrence(a: Any, b: Any) -> Any:
@@ -139,7 +140,7 @@ cumprod = general(
 def with_initial(y: Any, axis: int, start: float) -> Any:
     """Put one slice of the starting value in front of a cumulative result."""
     shape = tuple([1 if i == axis % y.ndim else n for i, n in enumerate(y.shape)])
-    return np.concatenate([np.full(shape, start, y.dtype), y], axis=axis)
+    return np.concatenate([beside(np.full(shape, start, y.dtype), y), y], axis=axis)
 
 
 def _cumulative_prod(x: Any, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import beside, typed, zeros
 from ..op import Op, case, general
 from .extrema import NAN_CASES
 from .reduce import CASES, Axis, axes_of
@@ -55,14 +56,14 @@ def _plan(y: Any, x: Any, q: Any, method: str, passes_nan: bool) -> tuple[Any, A
     """
     order = np.argsort(x, axis=0, kind="stable")
     nan = np.isnan(x)
-    n = len(x) - nan.sum(axis=0) if passes_nan else np.full(x.shape[1], len(x))
+    n = len(x) - nan.sum(axis=0) if passes_nan else beside(np.full(x.shape[1], len(x)), x)
     if method in _CONTINUOUS or method in ("averaged_inverted_cdf", "midpoint"):
         below, above, gamma, slope = _ranks(n, q.reshape(-1, 1), method)
     else:
         # The other methods pick one element: the value tells which, and rounding of q cannot.
         hits = np.take_along_axis(x, order, 0)[:, np.newaxis] == y
         below = above = np.argmax(hits, axis=0)
-        gamma = slope = np.zeros(below.shape)
+        gamma = slope = zeros(below.shape, np.float64, below)
     if not passes_nan:
         # A NaN among the elements is the result.
         spoiled = nan.any(axis=0)
@@ -96,7 +97,7 @@ def _pick(
     of: str = "value",
 ) -> Any:
     """Give the combination of elements of t that makes the quantiles (or their slopes in q) of x."""
-    q = np.asarray(q, np.float64)
+    q = beside(typed(q, np.float64) if hasattr(q, "ndim") else np.asarray(q, np.float64), x)
     plan = _plan(y.reshape(q.size, -1), _columns(x, axis), q, method, passes_nan)
     t = _columns(t, axis)
     below, above = _weights(plan, of, t.dtype)
@@ -115,17 +116,19 @@ def _spread(
     of: str = "value",
 ) -> Any:
     """Undo :func:`_pick`: hand g to the elements that made the quantiles."""
-    q = np.asarray(q, np.float64)
+    q = beside(typed(q, np.float64) if hasattr(q, "ndim") else np.asarray(q, np.float64), x)
     plan = _plan(y.reshape(q.size, -1), _columns(x, axis), q, method, passes_nan)
     g = np.broadcast_to(g, y.shape).reshape(plan[0].shape)
     below, above = _weights(plan, of, g.dtype)
-    out = np.zeros((math.prod([x.shape[i] for i in axes_of(x.shape, axis)]), g.shape[1]), g.dtype)
+    out = zeros((math.prod([x.shape[i] for i in axes_of(x.shape, axis)]), g.shape[1]), g.dtype, g)
     columns = np.arange(g.shape[1])
     np.add.at(out, (plan[0], columns), g * below)
     np.add.at(out, (plan[1], columns), g * above)
     axes = axes_of(x.shape, axis)
     order = (*axes, *[i for i in range(x.ndim) if i not in axes])
-    return np.transpose(out.reshape([x.shape[i] for i in order]), np.argsort(order)) if order else out.reshape(())
+    return (
+        np.transpose(out.reshape([x.shape[i] for i in order]), np.argsort(order).tolist()) if order else out.reshape(())
+    )
 
 
 _X = np.array([[3.0, 0.1, 0.7, 1.1], [1.0, 2.2, 2.9, 4.1], [2.0, 5.0, 1.3, 0.2]])

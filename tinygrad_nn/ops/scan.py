@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import empty
 from ..op import Op, case, general
 from .elementwise import sigmoid
 from .window import keywords
@@ -48,7 +49,7 @@ def _check(gates: Any, n: int, states: tuple[Any, ...], weight: Any) -> None:
 
 def _rnn(gates: Any, h: Any, weight: Any, *, nonlinearity: str = "tanh") -> Any:
     _check(gates, 1, (h,), weight)
-    y = np.empty(gates.shape, np.result_type(gates, h, weight))
+    y = empty(gates.shape, np.result_type(gates, h, weight), gates)
     for t in range(len(gates)):
         a = gates[t] + h @ weight.T
         h = y[t] = np.tanh(a) if nonlinearity == "tanh" else np.maximum(a, 0.0)
@@ -84,8 +85,8 @@ rnn: Op = general(
 def _lstm(gates: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any]:
     _check(gates, 4, (h, c), weight)
     size = weight.shape[1]
-    y = np.empty((*gates.shape[:2], 2 * size), np.result_type(gates, h, c, weight))
-    active = np.empty(gates.shape, y.dtype)
+    y = empty((*gates.shape[:2], 2 * size), np.result_type(gates, h, c, weight), gates)
+    active = empty(gates.shape, y.dtype, gates)
     across = weight.T
     with np.errstate(over="ignore"):
         for t in range(len(gates)):
@@ -146,8 +147,8 @@ lstm: Op = general(
 def _gru(gates: Any, h: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
     _check(gates, 3, (h,), weight)
     size = weight.shape[1]
-    y = np.empty((*gates.shape[:2], size), np.result_type(gates, h, weight, bias))
-    active = np.empty((*gates.shape[:2], 4 * size), y.dtype)
+    y = empty((*gates.shape[:2], size), np.result_type(gates, h, weight, bias), gates)
+    active = empty((*gates.shape[:2], 4 * size), y.dtype, gates)
     for t in range(len(gates)):
         own = h @ weight.T + bias
         s = active[t]

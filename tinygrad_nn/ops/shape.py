@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import full, kept
 from ..op import Op, case, composite, linear
 from .indexing import as_index, getitem, is_tensor, scatter
 from .join import concatenate, stack
@@ -18,7 +19,7 @@ def layout(x: Any, order: Any, who: str) -> Any:
     """Give the order C or F that A and K stand for: that in which an array lies in memory."""
     if order not in ("A", "K"):
         return order
-    a = x._data if is_tensor(x) else np.asarray(x)
+    a = x._data if is_tensor(x) else kept(x)
     if a.flags.c_contiguous:
         return "C"
     if a.flags.f_contiguous:
@@ -216,7 +217,7 @@ def _full_like(
     shape = np.shape(a) if shape is None else shape
     target = a.dtype if dtype is None else np.dtype(dtype)
     if not is_tensor(fill_value):
-        return np.full(shape, fill_value, target)
+        return full(shape, fill_value, target, a)
     y = np.broadcast_to(fill_value, shape)
     return y if y.dtype == target else y.astype(target)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view as numpy_windows
 
+from ..convert import zeros
 from ..op import Op, case, composite, linear, multilinear
 from .cumulative import cut
 from .indexing import normal_axis
@@ -96,7 +97,7 @@ def _axes(window_shape: Any, axis: Any, ndim: int) -> tuple[tuple[int, ...], tup
 def _put_windows(g: Any, shape: tuple[int, ...], window_shape: Any = None, axis: Any = None) -> Any:
     """Add every window back to where it was taken."""
     sizes, axes = _axes(window_shape, axis, len(shape))
-    out = np.zeros(shape, g.dtype)
+    out = zeros(shape, g.dtype, g)
     for offset in product(*[range(k) for k in sizes]):
         index = [slice(None)] * len(shape)
         shift = [0] * len(shape)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..convert import empty, zeros
 from ..op import Op, case, composite, general
 from .decompose import svdvals_rule
 from .indexing import values
@@ -75,7 +76,7 @@ def _cofactor(x: Any) -> Any:
     n = x.shape[-1]
     flat = x.reshape(math.prod(x.shape[:-2]), n, n)
     d = np.linalg.det(flat)
-    out = np.empty(flat.shape, np.result_type(x, np.float32))
+    out = empty(flat.shape, np.result_type(x, np.float32), flat)
     with np.errstate(all="ignore"):
         for i in range(len(flat)):
             if d[i] != 0:
@@ -232,7 +233,7 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     m, n = a.shape
     rank = np.linalg.lstsq(values(a), values(b), rcond)[2]
     full = rank == n and m > n
-    residuals = lstsq_residuals(a, b, rcond) if full else np.zeros(0, np.result_type(a, b))
+    residuals = lstsq_residuals(a, b, rcond) if full else zeros(0, np.result_type(values(a), values(b)), a)
     return lstsq_solution(a, b, rcond), residuals, rank, lstsq_values(a, b, rcond)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import kept
 from ..op import NUMPY, OPS, Op, case, elementwise
 from .domains import INF, POSITIVE, REAL, UNIT
 
@@ -86,7 +87,7 @@ digamma = elementwise(
 
 
 def _polygamma(x: Any, n: int = 1) -> Any:
-    x = np.asarray(x)
+    x = kept(x)
     return sp.polygamma(n, x).astype(np.result_type(x, np.float16))[()]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import kept
 from ..op import case, composite
 from .indexing import is_tensor, plain, scatter, values
 
@@ -39,11 +40,11 @@ def _cov(
         x = np.concatenate([x, np.transpose(other) if not rowvar and other.shape[0] != 1 else other], axis=0)
     if ddof is None:
         ddof = 0 if bias else 1
-    counts = None if fweights is None else _weights(np.asarray(plain(fweights, "cov", "fweights"), float), x.shape[1])
+    counts = None if fweights is None else _weights(kept(plain(fweights, "cov", "fweights")).astype(float), x.shape[1])
     if counts is not None and not np.all(counts == np.around(counts)):
         raise TypeError("cov: fweights must be whole numbers; give other weights as aweights")
     if aweights is not None:
-        aweights = aweights if is_tensor(aweights) else np.asarray(aweights)
+        aweights = aweights if is_tensor(aweights) else kept(aweights)
     weights = None if aweights is None else _weights(aweights.astype(float), x.shape[1])
     w = weights if counts is None else counts if weights is None else counts * weights
     mean, total = np.average(x, axis=1, weights=w, returned=True)
@@ -100,7 +101,7 @@ corrcoef = composite(_corrcoef, name="corrcoef", numpy=np.corrcoef, cases=[case(
 
 
 def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    x = np.asarray(plain(x, "bincount", "x"))
+    x = kept(plain(x, "bincount", "x"))
     if weights is None:
         return np.bincount(x, None, minlength)
     n = max(int(x.max()) + 1 if x.size else 0, minlength)

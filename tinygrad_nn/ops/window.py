@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-import numpy as np
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
+
+from ..convert import Foreign, contiguous, full
 
 Sizes = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -39,7 +40,7 @@ def outputs(shape: Sizes, size: Sizes, stride: Sizes, padding: Pairs, dilation: 
 
 def batch_last(x: Any) -> Any:
     """Give (N, ...) as (..., N), contiguous; no copy where the memory lies so already."""
-    return np.ascontiguousarray(x.transpose(*range(1, x.ndim), 0))
+    return contiguous(x.transpose(*range(1, x.ndim), 0))
 
 
 def batch_first(b: Any) -> Any:
@@ -52,7 +53,7 @@ def framed(x: Any, padding: Pairs, fill: float = 0.0) -> Any:
     if not any(low or high for low, high in padding):
         return batch_last(x)
     spatial = tuple([s + low + high for s, (low, high) in zip(x.shape[2:], padding, strict=True)])
-    b = np.full((x.shape[1], *spatial, x.shape[0]), fill, x.dtype)
+    b = full((x.shape[1], *spatial, x.shape[0]), fill, x.dtype, x)
     inside(b, x.shape, padding)[...] = x.transpose(*range(1, x.ndim), 0)
     return b
 
@@ -70,10 +71,17 @@ def unframed(shape: Sizes, padding: Pairs) -> tuple[Sizes, bool]:
 
 def windows(b: Any, size: Sizes, out: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     """Give all windows of (C, *S, N) as a view (C, *size, *out, N)."""
+    if isinstance(b, Foreign):
+        spans = tuple([d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True)])
+        v = sliding_window_view(b, spans, axis=tuple(range(1, b.ndim - 1)))
+        moves = tuple([slice(0, (o - 1) * s + 1, s) for o, s in zip(out, stride, strict=True)])
+        v = v[(slice(None), *moves, slice(None), *[slice(None, None, d) for d in dilation])]
+        k = len(size)
+        return v.transpose(0, *range(k + 2, 2 * k + 2), *range(1, k + 2))
     c, *steps, n = b.strides
     taps = [s * d for s, d in zip(steps, dilation, strict=True)]
-    moves = [s * m for s, m in zip(steps, stride, strict=True)]
-    return as_strided(b, (b.shape[0], *size, *out, b.shape[-1]), (c, *taps, *moves, n), writeable=False)
+    jumps = [s * m for s, m in zip(steps, stride, strict=True)]
+    return as_strided(b, (b.shape[0], *size, *out, b.shape[-1]), (c, *taps, *jumps, n), writeable=False)
 
 
 def taps(size: Sizes, out: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, tuple[Any, ...]]]:

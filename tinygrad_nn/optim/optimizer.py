@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy import ndarray
 
+from ..convert import Foreign, copied, empty
 from ..mode import effect, tracing
 from .checks import Check, at_least, flag
 from .parameters import grouped, label
@@ -162,7 +163,7 @@ class Optimizer:
                     slot.set_factors(self._factors(group, slot.state))
                 if lr != slot.lr:
                     slot.lr = lr
-                    slot.rate = np.array(lr, a.dtype) if lr else None
+                    slot.rate = None if not lr else lr if slot.foreign else np.array(lr, a.dtype)
                 if slot.pieces is None:
                     update(a, g, slot.arrays, slot.numbers, slot.scratch, slot.rate, decay, shrink)
                 else:
@@ -188,13 +189,14 @@ class Optimizer:
 
     def _fit(self, slot: Slot, a: ndarray[Any, Any], group: dict[str, Any], names: tuple[str, ...]) -> None:
         """Give a slot the arrays that it needs for a parameter of this dtype and shape."""
-        if a.dtype not in self._pool:
+        key = (a.dtype, str(a.device), type(a)) if isinstance(a, Foreign) else a.dtype
+        if key not in self._pool:
             size = max(slot.block_size(BLOCK) for slot in self._every())
-            self._pool[a.dtype] = [np.empty(size, a.dtype) for _ in range(1 + self._scratch)]
+            self._pool[key] = [empty(size, a.dtype, a) for _ in range(1 + self._scratch)]
         for name in names:
             if name not in slot.state:
                 slot.state[name] = np.full_like(a, self._fill(group, name))
-        slot.fit(a, names, self._pool[a.dtype], BLOCK)
+        slot.fit(a, names, self._pool[key], BLOCK)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters: their ``grad`` is None again."""
@@ -215,7 +217,7 @@ class Optimizer:
         for group, slots in zip(self.param_groups, self._slots, strict=True):
             for i, slot in enumerate(slots, number):
                 if slot.state:
-                    state[i] = {k: np.array(v) if isinstance(v, ndarray) else v for k, v in slot.state.items()}
+                    state[i] = {k: copied(v) if hasattr(v, "shape") else v for k, v in slot.state.items()}
             numbers = list(range(number, number + len(slots)))
             groups.append({**{k: v for k, v in group.items() if k != "params"}, "params": numbers})
             number += len(slots)

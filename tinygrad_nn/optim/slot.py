@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..convert import Foreign, kept, there
 from ..tensor import Tensor
 
 #: Elements in a block: the arrays of Adam's update of one block together fit a level-2 cache, and the scratch arrays
@@ -23,6 +24,7 @@ class Slot:
         "arrays",
         "dtype",
         "factors",
+        "foreign",
         "lr",
         "names",
         "numbers",
@@ -45,8 +47,10 @@ class Slot:
         self.pieces: list[tuple[Any, Sequence[ndarray[Any, Any]]]] | None = None
         """For a large parameter: the index of each block with its scratch arrays."""
         self.factors: tuple[float, ...] | None = None
-        self.numbers: tuple[ndarray[Any, Any], ...] = ()
+        self.numbers: tuple[Any, ...] = ()
         """The factors as 0-d arrays, which NumPy takes two times faster than Python's numbers."""
+        self.foreign = False
+        """Whether the parameter is an array of another library: then the factors stay Python's numbers."""
         self.lr: float | None = None
         self.rate: Any = None
 
@@ -75,6 +79,7 @@ class Slot:
         self.names = names
         self.arrays = [self.state[name] for name in names]
         self.dtype = a.dtype
+        self.foreign = isinstance(a, Foreign)
         self.factors = self.lr = None
         if a.size <= block:
             self.scratch = [s[: a.size].reshape(a.shape) for s in pool]
@@ -92,6 +97,9 @@ class Slot:
         """Take over the numbers of this step."""
         if factors == self.factors:
             return
+        if self.foreign:
+            self.factors = self.numbers = factors
+            return
         if self.factors is None or len(self.factors) != len(factors):
             self._vector = np.empty(len(factors), self.dtype)
             self.numbers = tuple([self._vector[i : i + 1].reshape(()) for i in range(len(factors))])
@@ -106,12 +114,14 @@ class Slot:
             raise ValueError(f"the state lacks {missing[0]!r}")
         state: dict[str, Any] = {}
         for name, value in saved.items():
-            array = np.asarray(value)
+            array = kept(value)
             if name in names and array.shape != self.parameter.shape:
                 raise ValueError(f"{name!r} has shape {array.shape}, needs {self.parameter.shape}")
             if array.dtype.kind not in "fiu":
                 raise ValueError(f"{name!r} has dtype {array.dtype}, needs numbers")
             if name not in names and array.ndim:
                 raise ValueError(f"{name!r} has shape {array.shape}, needs one number")
-            state[name] = array.astype(self.parameter.dtype) if name in names else array.item()
+            state[name] = (
+                there(array.astype(self.parameter.dtype), self.parameter._data) if name in names else array.item()
+            )
         return state

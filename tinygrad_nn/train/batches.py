@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..convert import kept
 from ..data import DataLoader, TensorDataset
 from ..data.dataset import aligned
 from ..data.error import DataError
@@ -170,7 +171,7 @@ def _arrays(data: Any, who: str, role: str) -> tuple[ndarray[Any, Any], ...]:
 
 
 def _array(part: Any, who: str) -> ndarray[Any, Any]:
-    a = np.asarray(part._data if isinstance(part, Tensor) else part)
+    a = kept(part._data if isinstance(part, Tensor) else part)
     if a.dtype.kind not in "fiub":
         raise TypeError(f"{who}: a batch has an array of dtype {a.dtype}; convert it to numbers first")
     return a

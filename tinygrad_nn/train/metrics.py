@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import on_host
 from ..tensor import Tensor
 
 
@@ -101,7 +102,7 @@ def r2(outputs: Any, targets: Any) -> float:
 
 
 def _pair(who: str, outputs: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
-    y, t = (np.asarray(a.data if isinstance(a, Tensor) else a) for a in (outputs, targets))
+    y, t = (on_host(a.data if isinstance(a, Tensor) else a) for a in (outputs, targets))
     if not y.ndim or not t.ndim or len(y) != len(t) or not len(y):
         raise ValueError(f"{who}: needs one target for each of one or more outputs, got shapes {y.shape} and {t.shape}")
     return y, t

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import copied, on_host
 from ..parallel import World
 from ..tensor import Tensor
 
@@ -62,7 +63,7 @@ def weights(model: Any, optimizer: Any) -> dict[str, Any]:
     if hasattr(model, "state_dict"):
         return model.state_dict()
     params = [p for group in optimizer.param_groups for p in group["params"]]
-    return {str(i): np.array(p._data) for i, p in enumerate(params)}
+    return {str(i): copied(p._data) for i, p in enumerate(params)}
 
 
 def set_weights(model: Any, optimizer: Any, state: dict[str, Any]) -> None:
@@ -87,7 +88,7 @@ class Recorded:
 
     def read(self) -> float:
         """Give the present value."""
-        return float(np.asarray(self._parameter._data)[self._index])
+        return float(on_host(self._parameter._data)[self._index])
 
 
 def recorded(model: Any, wanted: Any, who: str) -> list[Recorded]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import walk
+from ..convert import zeros
 from ..mode import enable_grad, is_grad_enabled, tracing
 from ..op import Op
 from ..tensor import Tensor, apply, constant
@@ -99,7 +100,7 @@ def _keep(run: Callable[[tuple[Tensor, ...]], Any], given: tuple[Tensor, ...], n
                 at += t.size
             wanted = [t for t in targets if t.requires_grad]
             found = dict(zip(wanted, pull(list(ys), wanted, seeds, record, since), strict=True))
-        return [np.zeros(t.shape, t.dtype) if found.get(t) is None else found[t] for t in targets]
+        return [zeros(t.shape, t.dtype, t) if found.get(t) is None else found[t] for t in targets]
 
     op = Op("general", lambda *xs: packed, (adjoint,), name=name, variadic=True, register=False)
     # For what looks at single operations: the results of a second run on the arguments, with its graph.

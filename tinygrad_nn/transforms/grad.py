@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import copied, ones
+from ..convert import zeros as blank
 from ..tensor import Tensor
 from ..tree import flatten
 from .gradients import pull, push
@@ -44,7 +46,7 @@ def value_and_grad(
         if has_aux:
             y, aux = y
         scalar(y, "grad")
-        one = np.ones(y.shape, y.dtype) if isinstance(y, Tensor) else 1.0
+        one = ones(y.shape, y.dtype, y) if isinstance(y, Tensor) else 1.0
         found = zeros(pull([y], lifted.tensors, [one], lifted.record), lifted.tensors)
         g = lifted.out(lifted.group(found))
         g = g[0] if isinstance(argnums, int) else tuple(g)
@@ -102,7 +104,7 @@ def fitting(g: Any, v: Any, who: str) -> Any:
     if isinstance(g, Tensor):
         t: Any = g if g.dtype == dtype else g.astype(dtype)
     else:
-        t = np.array(g, dtype=dtype)
+        t = copied(g).astype(dtype, copy=False)
     if t.shape != np.shape(v):
         raise ValueError(f"{who} of shape {t.shape} does not fit shape {np.shape(v)}")
     return t
@@ -131,6 +133,6 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     outs, rebuild = flatten(y)
     pushed = push(outs, lifted.tensors, ts, record)
     pushed = [
-        np.zeros(np.shape(v), getattr(v, "dtype", None)) if d is None else d for d, v in zip(pushed, outs, strict=True)
+        blank(np.shape(v), getattr(v, "dtype", None), v) if d is None else d for d, v in zip(pushed, outs, strict=True)
     ]
     return in_kind(y, record), in_kind(rebuild(pushed), record)

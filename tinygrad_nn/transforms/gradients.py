@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import walk
+from ..convert import copied, ones, zeros
 from ..mode import enable_grad
 from ..tensor import Tensor, as_tensor, constant, seed
 
@@ -50,7 +51,7 @@ def gradients(
                     f"gradients: y does not depend on xs[{i}] ({x._label()}, shape {x.shape}); "
                     f"pass allow_unused=True to get zeros for it"
                 )
-            found[i] = np.zeros(x.shape, x.dtype)
+            found[i] = zeros(x.shape, x.dtype, x)
     out = [as_tensor(d) if not isinstance(d, Tensor) else d for d in found]
     return out[0] if single else out
 
@@ -75,7 +76,7 @@ def pull(ys: list[Any], targets: list[Tensor], seeds: list[Any], record: bool, s
 
 
 def _owned(g: Any, record: bool) -> Any:
-    return g if record or g is None or isinstance(g, Tensor) else np.array(g)
+    return g if record or g is None or isinstance(g, Tensor) else copied(g)
 
 
 def push(ys: list[Any], starts: list[Tensor], tangents: list[Any], record: bool) -> list[Any]:
@@ -96,7 +97,7 @@ def derived(op: Any, tangents: list[Any], args: tuple[Any, ...], params: dict[st
     """Push tangents through an operation by differentiating its pullback, which is linear in the cotangent."""
     y = args[0]
     with enable_grad():
-        g = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
+        g = Tensor(zeros(y.shape, y.dtype, y), requires_grad=True)
         parts = op.rules[0](g, *args, **params) if op.variadic else None
         total: Any = None
         for i, t in enumerate(tangents):
@@ -108,5 +109,5 @@ def derived(op: Any, tangents: list[Any], args: tuple[Any, ...], params: dict[st
         if total is None or not isinstance(total, Tensor):
             return None
         record = any(isinstance(v, Tensor) for v in (*args, *tangents))
-        (out,) = pull([total], [g], [np.ones((), y.dtype)], record)
+        (out,) = pull([total], [g], [ones((), y.dtype, y)], record)
     return out

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import ones
+from ..convert import zeros as blank
 from ..tensor import Tensor, constant
 from ..tree import flatten
 from .grad import fitting, grad, scalar
@@ -47,7 +49,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, mode: str 
 
 
 def _basis(x: Any, i: int) -> Any:
-    e = np.zeros(x.size, x.dtype)
+    e = blank(x.size, x.dtype, x)
     e[i] = 1.0
     return e.reshape(x.shape)
 
@@ -71,7 +73,7 @@ def _rows(outs: list[Any], lifted: Lifted) -> list[list[Any]]:
         row = []
         for k, x in enumerate(lifted.tensors):
             if not found:
-                row.append(np.zeros((*shape, *x.shape), x.dtype))
+                row.append(blank((*shape, *x.shape), x.dtype, x))
             else:
                 row.append(_assemble([d[k] for d in found], shape, 0))
         blocks.append(row)
@@ -85,11 +87,11 @@ def _columns(outs: list[Any], lifted: Lifted) -> list[list[Any]]:
         pushed = [push(outs, [x], [_basis(x, i)], lifted.record) for i in range(x.size)]
         for k, y in enumerate(outs):
             dtype = getattr(y, "dtype", x.dtype)
-            columns = [np.zeros(np.shape(y), dtype) if p[k] is None else p[k] for p in pushed]
+            columns = [blank(np.shape(y), dtype, y) if p[k] is None else p[k] for p in pushed]
             if columns:
                 blocks[k].append(_assemble(columns, x.shape, np.ndim(y) if not isinstance(y, Tensor) else y.ndim))
             else:
-                blocks[k].append(np.zeros((*np.shape(y), *x.shape), dtype))
+                blocks[k].append(blank((*np.shape(y), *x.shape), dtype, y))
     return blocks
 
 
@@ -129,7 +131,7 @@ def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
         record = lifted.record or any(is_tensor(t) for t in vs)
         y = lifted.call(f, kwargs)
         scalar(y, "hvp")
-        one = constant(np.ones(y.shape, y.dtype)) if isinstance(y, Tensor) else 1.0
+        one = constant(ones(y.shape, y.dtype, y)) if isinstance(y, Tensor) else 1.0
         gs = pull([y], lifted.tensors, [one], True)
         found = zeros(push(gs, lifted.tensors, vs, record), lifted.tensors)
         return in_kind(lifted.group(found)[0], record)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..convert import NUMBERS
+from ..convert import NUMBERS, copied
+from ..convert import zeros as blank
 from ..mode import enable_grad, tracing
 from ..ops import elementwise
 from ..tensor import Tensor, apply, constant
@@ -94,9 +95,9 @@ def _leaf_in_kind(v: Any, record: bool) -> Any:
     if record:
         return v if isinstance(v, Tensor) or not hasattr(v, "shape") else constant(v)
     if isinstance(v, Tensor):
-        v = v.numpy()
+        v = copied(v._data)
     return v[()] if isinstance(v, np.ndarray) and v.ndim == 0 else v
 
 
 def zeros(found: list[Any], like: list[Tensor]) -> list[Any]:
-    return [np.zeros(x.shape, x.dtype) if d is None else d for d, x in zip(found, like, strict=True)]
+    return [blank(x.shape, x.dtype, x) if d is None else d for d, x in zip(found, like, strict=True)]

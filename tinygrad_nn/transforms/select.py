@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import kept
 from ..mode import tracing
 from ..op import OPS
 from ..tensor import Tensor, as_tensor
@@ -27,7 +28,7 @@ def select(cond: Any, x: Any, f: Callable[[Any], Any], g: Callable[[Any], Any]) 
     tracer = tracing()
     if tracer is not None:
         return tracer.opaque("select", lambda c, x: select(c, x, f, g), cond, x)
-    c = np.asarray(cond.data if isinstance(cond, Tensor) else cond)
+    c = kept(cond.data if isinstance(cond, Tensor) else cond)
     if c.dtype != bool:
         raise TypeError(f"select: cond has dtype {c.dtype}; give an array of bool, for example x > 0")
     x = as_tensor(x, "select")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...convert import beside, kept
 from ...ops.activation import softmax as _softmax
 from ...tensor import Tensor, apply, as_tensor
 from .dropout import Rng, dropout
@@ -47,7 +48,7 @@ def attend(
     factor = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
     # Scaling the query costs less than scaling the scores.
     scores = np.matmul(q * factor, np.matrix_transpose(k))
-    bias, seen = mask_of(attn_mask, is_causal, scores.shape, scores.dtype, who)
+    bias, seen = mask_of(attn_mask, is_causal, scores, who)
     if bias is not None:
         scores = scores + bias
     weights = apply(_softmax, (scores,), {"axis": -1})
@@ -57,14 +58,15 @@ def attend(
     return np.matmul(dropped, v), weights
 
 
-def mask_of(mask: Any, is_causal: bool, shape: tuple[int, ...], dtype: Any, who: str) -> tuple[Any, Any]:
+def mask_of(mask: Any, is_causal: bool, scores: Any, who: str) -> tuple[Any, Any]:
     """Give what to add to the scores (0 or -inf, or the numbers given), and which rows see anything (None: all)."""
+    shape, dtype = scores.shape, scores.dtype
     allowed: Any = None
     bias: Any = None
     if is_causal:
-        allowed = np.tri(shape[-2], shape[-1], dtype=bool)
+        allowed = beside(np.tri(shape[-2], shape[-1], dtype=bool), scores)
     if mask is not None:
-        m = mask if isinstance(mask, Tensor) else np.asarray(mask)
+        m = mask if isinstance(mask, Tensor) else kept(mask)
         try:
             fits = np.broadcast_shapes(m.shape, shape) == shape
         except ValueError:
@@ -73,7 +75,7 @@ def mask_of(mask: Any, is_causal: bool, shape: tuple[int, ...], dtype: Any, who:
             raise ValueError(
                 f"{who}: attn_mask must hold bool or floats and broadcast to {shape}; got {m.dtype}, shape {m.shape}"
             )
-        values = np.asarray(m._data) if isinstance(m, Tensor) else m
+        values = kept(m._data) if isinstance(m, Tensor) else m
         if m.dtype.kind == "b":
             allowed = values if allowed is None else allowed & values
         else:

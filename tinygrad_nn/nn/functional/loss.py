@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...convert import NUMBERS, beside, kept
 from ...ops import loss, pairwise
 from ...tensor import Tensor, apply, constant
 
@@ -18,13 +19,13 @@ def one_hot(labels: Any, classes: int | None = None) -> Tensor:
     >>> one_hot([1, 0], 3)
     Tensor([[0., 1., 0.], [1., 0., 0.]])
     """
-    t = np.asarray(labels.data if isinstance(labels, Tensor) else labels)
+    t = kept(labels.data if isinstance(labels, Tensor) else labels)
     n = classes if classes is not None else int(t.max()) + 1 if t.size else 0
     try:
         loss.check_labels(t.reshape(-1), (t.size, n))
     except (TypeError, ValueError) as e:
         raise type(e)(f"one_hot: {e}") from None
-    return constant((t[..., None] == np.arange(n)).astype(np.float64))
+    return constant((t[..., None] == beside(np.arange(n), t)).astype(np.float64))
 
 
 def cross_entropy(
@@ -106,4 +107,4 @@ def _array(weight: Any) -> Any:
     """Give a weight as a plain array: it is a constant of the loss."""
     if weight is None:
         return None
-    return np.asarray(weight.data if isinstance(weight, Tensor) else weight)
+    return weight if type(weight) in NUMBERS else kept(weight.data if isinstance(weight, Tensor) else weight)

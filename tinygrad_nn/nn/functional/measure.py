@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...convert import beside, kept
 from ...ops import pairwise
 from ...ops.activation import softplus as _softplus
 from ...ops.loss import check_labels, check_reduction
@@ -171,7 +172,7 @@ def multi_margin_loss(
     Tensor(0.25)
     """
     x = as_tensor(x, "multi_margin_loss")
-    t = np.asarray(target._data if isinstance(target, Tensor) else target)
+    t = kept(target._data if isinstance(target, Tensor) else target)
     if x.ndim != 2 or p not in (1, 2):
         raise ValueError(f"multi_margin_loss: needs scores (batch, classes) and p 1 or 2, got shape {x.shape}, p={p!r}")
     try:
@@ -179,12 +180,14 @@ def multi_margin_loss(
     except (TypeError, ValueError) as e:
         raise type(e)(f"multi_margin_loss: {e}") from None
     own = np.arange(len(t)), t
-    others = np.ones(x.shape, x.dtype)
+    others = beside(np.ones(x.shape, x.dtype), x)
     others[own] = 0.0
     rows = relu(margin - np.expand_dims(x[own], 1) + x)
     rows = (rows if p == 1 else rows * rows) * others
     if weight is not None:
-        rows = rows * np.asarray(weight._data if isinstance(weight, Tensor) else weight, x.dtype)[t][:, None]
+        rows = (
+            rows * kept(weight._data if isinstance(weight, Tensor) else weight).astype(x.dtype, copy=False)[t][:, None]
+        )
     return _reduced(rows.sum(axis=1) / x.shape[1], reduction, "multi_margin_loss")
 
 

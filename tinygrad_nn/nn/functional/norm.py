@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...convert import kept
 from ...mode import effect
 from ...ops import standardize as _ops
 from ...tensor import Tensor, apply, as_tensor
@@ -151,8 +152,8 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: without training, running_mean and running_var must be given")
         along = (1, channels, *(1,) * (x.ndim - 2))
-        scale = (1.0 / np.sqrt(np.asarray(running_var) + eps)).reshape(along)
-        return _scaled((x - np.asarray(running_mean).reshape(along)) * scale, w, b)
+        scale = (1.0 / np.sqrt(kept(running_var) + eps)).reshape(along)
+        return _scaled((x - kept(running_mean).reshape(along)) * scale, w, b)
     axes = batch_axes(x, "batch_norm")
     y = apply(_ops.standardize, (x,), {"axis": axes, "eps": eps})
     if running_mean is not None or running_var is not None:

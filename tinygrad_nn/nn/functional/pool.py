@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...convert import beside
 from ...ops import pool
 from ...tensor import Tensor, apply
 from .window import Size, batched, sizes, window_geometry
@@ -96,7 +97,9 @@ def _avg_pool(
             divisor = math.prod(geometry["size"])
             uneven = geometry["padding"] != tuple(plain)
             if uneven or (not count_include_pad and any(low for low, _ in plain)):
-                return apply(pool.sum_pool, (x,), geometry) / _counts(x.shape, geometry, plain, count_include_pad)
+                return apply(pool.sum_pool, (x,), geometry) / beside(
+                    _counts(x.shape, geometry, plain, count_include_pad), x
+                )
         return apply(pool.sum_pool, (x,), {**geometry, "scale": 1.0 / divisor})
 
     return batched(f, x, n, who)
@@ -166,7 +169,7 @@ def _adaptive(who: str, n: int, x: Any, output_size: Any) -> Tensor:
             return np.mean(x, axis=tuple(range(2, n + 2)), keepdims=True)
         for axis, (w, s) in enumerate(zip(parts, x.shape[2:], strict=True), start=2):
             if w != s:
-                x = np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), _bins(s, w, x.dtype).T), -1, axis)
+                x = np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), beside(_bins(s, w, x.dtype), x).T), -1, axis)
         return x
 
     return batched(f, x, n, who)
