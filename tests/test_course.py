@@ -357,6 +357,18 @@ def test_pictures_are_kept(tmp_path, capsys, monkeypatch):
     assert picture.read_text(encoding="utf-8").lstrip().startswith("<?xml")
 
 
+def test_without_graphviz_the_table_is_the_picture(tmp_path, capsys, monkeypatch):
+    def missing(self, path):
+        raise lesson.RendererNotFound("render: no Graphviz found to draw svg")
+
+    monkeypatch.setattr("tinygrad_nn.draw.Drawing.save", missing)
+    assert main(["course", "1", "--no-pause", "--pictures", str(tmp_path / "a")]) == 0
+    out = capsys.readouterr().out
+    assert "[no picture: render: no Graphviz found" in out
+    assert "#0 a, #1 b" in out
+    assert not (tmp_path / "a").exists()
+
+
 def test_text_fits_eighty_columns(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["course", "2", "--no-pause"]) == 0

@@ -14,6 +14,7 @@ from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from ..draw.render import RendererNotFound
 from .chapters import flaw, parts, run
 
 YOUR_TURN = "Your turn: type Python; an empty line checks it, and with nothing typed shows the answer."
@@ -108,8 +109,12 @@ class Lesson:
         """Write the graph that a cell drew and the figures that it plotted; give the files."""
         files = [Path(value.path).resolve()] if hasattr(value, "path") else []
         if hasattr(value, "svg"):
-            files.append(Path(f"{name}.svg").resolve())
-            value.save(files[-1])
+            file = Path(f"{name}.svg").resolve()
+            try:
+                value.save(file)
+                files.append(file)
+            except RendererNotFound as problem:  # the table that is printed anyway shows the same graph
+                print(wrapped(f"[no picture: {problem}]", _columns()), end="\n\n")
         if hasattr(value, "savefig"):
             files.append(Path(f"{name}-plot.svg").resolve())
             value.savefig(files[-1])
