@@ -6,10 +6,16 @@ SEED := 0
 CORES := 1 2
 PART := 1/1
 
-.PHONY: help bench setup test slow oracles opinfo mutations reference docs lint format types ci clean
+# The public suite of the array API standard, and the commit of it that the counts in docs/array-api.md are of.
+ARRAY_API_TESTS ?= build/array-api-tests
+SUITE := https://github.com/data-apis/array-api-tests
+SUITE_COMMIT := 6c0b59f9ecd654f0c356614f2e421c9993f676d2
+EXAMPLES := 20
+
+.PHONY: help bench setup test slow oracles opinfo mutations array-api reference docs lint format types ci clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.installed  ## make .venv with everything that the tests need
 
@@ -39,6 +45,17 @@ opinfo: setup  ## compare with PyTorch on the samples of its OpInfo
 
 mutations: setup  ## plant faults in every rule and count those that gradcheck catches: PART=2/8 for the second eighth
 	cd tests && PYTHONPATH=.. ../$(BIN)/python -m mutations --part $(PART)
+
+array-api: setup build/array-api-tests  ## run the array API standard's suite: EXAMPLES=200 for more, ARRAY_API_TESTS=DIR for a checkout of yours
+	$(BIN)/pip install -q -r $(ARRAY_API_TESTS)/requirements.txt
+	cd $(abspath $(ARRAY_API_TESTS)) && PYTHONPATH=$(CURDIR) ARRAY_API_TESTS_MODULE=tinygrad_nn.array_api \
+	  ARRAY_API_TESTS_SKIP_DTYPES=complex64,complex128 $(abspath $(BIN))/python -m pytest -q -p no:cacheprovider \
+	  --max-examples=$(EXAMPLES) --disable-deadline --xfails-file=$(CURDIR)/tests/array_api_exceptions.txt array_api_tests
+
+build/array-api-tests:
+	@if [ "$(ARRAY_API_TESTS)" = $@ ]; then \
+	  git init -q $@ && git -C $@ fetch -q --depth 1 $(SUITE) $(SUITE_COMMIT) && git -C $@ checkout -q FETCH_HEAD && \
+	  git -C $@ submodule update -q --init --depth 1 || { rm -rf $@; exit 1; }; fi
 
 bench: setup  ## time the engine beside NumPy, PyTorch, JAX and others; write the tables of docs/performance.md
 	$(BIN)/pip install -q -e ".[bench]"
