@@ -15,7 +15,7 @@ PAGES = [
     "how-a-derivative-is-found",
     "modes-and-transforms",
     "verification",
-    "adding-an-operation",
+    "how-to/add-an-operation",
     "broadcast-lint",
     "compiler",
     "estimators",
@@ -66,7 +66,7 @@ def test_links_lead_somewhere(page):
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)]+)\)", text):
         path, _, anchor = target.partition("#")
-        file = DOCS / (path or f"{page}.md")
+        file = (DOCS / f"{page}.md").parent / path if path else DOCS / f"{page}.md"
         assert file.is_file(), target
         headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.M)
         assert not anchor or anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
