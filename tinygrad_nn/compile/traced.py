@@ -16,7 +16,7 @@ from ..tensor import Tensor
 from ..walk import Node
 
 #: The engine's own modules may look at the values of a tensor in a trace: they hand nothing out.
-_MODULES = ("record", "walk", "tensor", "numpy_like", "transforms", "compile")
+_MODULES = ("record", "walk", "tensor", "numpy_like", "transforms", "compile", "convert")
 
 
 #: Plain functions that look at shapes and dtypes only.
