@@ -539,6 +539,15 @@ def test_a_nan_from_an_operation_is_named():
         fit(Log())
 
 
+def test_a_nan_that_numpy_made_before_any_tensor_is_named():
+    model = nn.Sequential(nn.Lambda(np.log), nn.Linear(4, 1, rng=0))
+    with (
+        pytest.raises(tg.NonFiniteLoss, match=r"affine got a plain array that holds NaN, which NumPy made before"),
+        np.errstate(all="ignore"),
+    ):
+        fit(model, "mse_loss", (X, X[:, :1]))
+
+
 def test_divergence_is_named_with_the_parameter():
     model = nn.Linear(4, 1, rng=0)
     with pytest.raises(tg.NonFiniteLoss, match="smaller lr") as e, np.errstate(all="ignore"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..check.place import place_of
+from ..convert import on_host
 from ..tensor import Tensor
 from ..walk import Node, everything
 
@@ -40,7 +41,7 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
             return f"the {role} of this batch hold {_bad(_array(given))} (first in row {row}); clean the data"
     for name, p in named:
         if not np.isfinite(p._data).all():
-            bad = _bad(np.asarray(p._data))
+            bad = _bad(on_host(p._data))
             if p._grad is not None and not np.isfinite(p._grad).all():
                 return (
                     f"the parameter {name!r} is {bad} since the step before, whose gradient held {_bad(p._grad)} "
@@ -48,6 +49,7 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
                     f"tg.detect_anomaly() around fit names it"
                 )
             return f"the parameter {name!r} holds {bad}: the steps are too long; take a smaller lr, or clip_norm="
+    brought = ""
     for t in everything([loss]) if isinstance(loss, Node) else ():
         if t.op is None or np.isfinite(_array(t)).all():
             continue
@@ -59,7 +61,10 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
                 f"{t.op.name} gave {_bad(_array(t))} from finite inputs (shape {_array(t).shape}, "
                 f"smallest input {low:.4g}, largest {high:.4g}){_place(t)}{advice if max(-low, high) > 1e6 else ''}"
             )
-    return "it comes from the loss function itself"
+        plain = [_array(x) for x in t._inputs if not isinstance(x, Node) and not np.isfinite(_array(x)).all()]
+        if plain and not brought:  # in a mask -inf is no fault, so that an operation above comes first
+            brought = f"{t.op.name} got a plain array that holds {_bad(plain[0])}, which NumPy made before{_place(t)}"
+    return brought or "it comes from the loss function itself"
 
 
 def _place(t: Node) -> str:
@@ -68,7 +73,7 @@ def _place(t: Node) -> str:
 
 
 def _array(x: Any) -> Any:
-    a = np.asarray(x._data if isinstance(x, Node) else x)
+    a = on_host(x._data if isinstance(x, Node) else x)
     return a if a.dtype.kind in "fiub" else np.zeros(0)
 
 
