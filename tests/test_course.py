@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import tinygrad_nn as tg
 from tinygrad_nn.cli import chapters, course, lesson, main
 
 CHAPTERS = chapters.chapters()
@@ -361,7 +362,7 @@ def test_without_graphviz_the_table_is_the_picture(tmp_path, capsys, monkeypatch
     def missing(self, path):
         raise lesson.RendererNotFound("render: no Graphviz found to draw svg")
 
-    monkeypatch.setattr("tinygrad_nn.draw.Drawing.save", missing)
+    monkeypatch.setattr(type(tg.draw(tg.Tensor(1.0, requires_grad=True) * 2.0)), "save", missing)
     assert main(["course", "1", "--no-pause", "--pictures", str(tmp_path / "a")]) == 0
     out = capsys.readouterr().out
     assert "[no picture: render: no Graphviz found" in out

@@ -41,10 +41,12 @@ class Lesson:
             self.folder = Path(tempfile.mkdtemp(prefix="tinygrad_nn-course-"))
         self.folder = self.folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        with chdir(self.folder):
-            self._walk()
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        try:
+            with chdir(self.folder):
+                self._walk()
+        finally:
+            if not any(self.folder.iterdir()):
+                self.folder.rmdir()
 
     def _walk(self) -> None:
         if self.pause:
