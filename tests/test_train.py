@@ -542,7 +542,7 @@ def test_a_nan_from_an_operation_is_named():
 def test_a_nan_that_numpy_made_before_any_tensor_is_named():
     model = nn.Sequential(nn.Lambda(np.log), nn.Linear(4, 1, rng=0))
     with (
-        pytest.raises(tg.NonFiniteLoss, match=r"affine got a plain array that holds NaN, which NumPy made before"),
+        pytest.raises(tg.NonFiniteLoss, match="affine got an array that held NaN before anything was recorded"),
         np.errstate(all="ignore"),
     ):
         fit(model, "mse_loss", (X, X[:, :1]))

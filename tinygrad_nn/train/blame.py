@@ -41,14 +41,14 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
             return f"the {role} of this batch hold {_bad(_array(given))} (first in row {row}); clean the data"
     for name, p in named:
         if not np.isfinite(p._data).all():
-            bad = _bad(on_host(p._data))
+            kind = _bad(on_host(p._data))
             if p._grad is not None and not np.isfinite(p._grad).all():
                 return (
-                    f"the parameter {name!r} is {bad} since the step before, whose gradient held {_bad(p._grad)} "
+                    f"the parameter {name!r} is {kind} since the step before, whose gradient held {_bad(p._grad)} "
                     f"though its loss was finite: the derivative of an operation is infinite or NaN there; "
                     f"tg.detect_anomaly() around fit names it"
                 )
-            return f"the parameter {name!r} holds {bad}: the steps are too long; take a smaller lr, or clip_norm="
+            return f"the parameter {name!r} holds {kind}: the steps are too long; take a smaller lr, or clip_norm="
     brought = ""
     for t in everything([loss]) if isinstance(loss, Node) else ():
         if t.op is None or np.isfinite(_array(t)).all():
@@ -61,9 +61,13 @@ def blame(loss: Any, inputs: Iterable[Any], target: Any, named: Iterable[tuple[s
                 f"{t.op.name} gave {_bad(_array(t))} from finite inputs (shape {_array(t).shape}, "
                 f"smallest input {low:.4g}, largest {high:.4g}){_place(t)}{advice if max(-low, high) > 1e6 else ''}"
             )
-        plain = [_array(x) for x in t._inputs if not isinstance(x, Node) and not np.isfinite(_array(x)).all()]
-        if plain and not brought:  # in a mask -inf is no fault, so that an operation above comes first
-            brought = f"{t.op.name} got a plain array that holds {_bad(plain[0])}, which NumPy made before{_place(t)}"
+        given = [_array(x) for x in t._inputs if not isinstance(x, Node) or x.op is None]
+        bad = [a for a in given if not np.isfinite(a).all()]
+        if bad and not brought:  # in a mask -inf is no fault, so that an operation above comes first
+            brought = (
+                f"{t.op.name} got an array that held {_bad(bad[0])} before anything was recorded{_place(t)}; "
+                f"look at what is done to the inputs"
+            )
     return brought or "it comes from the loss function itself"
 
 
