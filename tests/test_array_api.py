@@ -1,5 +1,6 @@
 """The array API namespace: tensors in and out, gradients, errors, and scikit-learn on top of it."""
 
+import inspect
 import operator
 import os
 import subprocess
@@ -22,7 +23,7 @@ def test_import_tinygrad_nn_does_not_load_it():
 def test_a_tensor_knows_its_namespace_and_device():
     t = Tensor([1.0])
     assert t.__array_namespace__() is xp
-    assert t.__array_namespace__(api_version="2024.12") is xp
+    assert t.__array_namespace__(api_version="2025.12") is xp
     assert t.device == "cpu"
     assert t.to_device("cpu") is t
     with pytest.raises(ValueError, match="1999"):
@@ -93,6 +94,49 @@ def test_creation_and_dtypes():
             bad()
     with pytest.raises(ValueError, match="'gpu'"):
         xp.ones(2, device="gpu")
+
+
+def test_what_version_2025_12_added():
+    assert xp.broadcast_shapes((2, 1), (3,)) == (2, 3)
+    assert xp.broadcast_shapes() == ()
+    assert xp.isin(Tensor([1, 2, 3]), Tensor([3, 1])).tolist() == [True, False, True]
+    assert xp.isin(Tensor([1, 2]), 2, invert=True).tolist() == [True, False]
+    assert xp.expand_dims(Tensor([1, 2]), (0, -1)).shape == (1, 2, 1)
+    a = np.array([[0.0, -2.0], [3.0, 1.0]])
+    values, vectors = xp.linalg.eig(Tensor(a))
+    w, v = (t.real.data + 1j * t.imag.data for t in (values, vectors))
+    np.testing.assert_allclose(a @ v, v * w, atol=1e-12)
+    np.testing.assert_allclose(xp.linalg.eigvals(Tensor(a)).real.data, w.real)
+    with pytest.raises(TypeError, match="eigvals"):
+        xp.linalg.eigvals(Tensor(a, requires_grad=True))
+
+
+def test_sorting_takes_the_standards_arguments():
+    a = np.array([[2.0, 1.0, 2.0, 3.0]])
+    assert xp.sort(Tensor(a), descending=True).tolist() == [[3.0, 2.0, 2.0, 1.0]]
+    assert xp.argsort(Tensor(a), descending=True).tolist() == [[3, 0, 2, 1]]  # equal elements keep their order
+    assert xp.argsort(Tensor(a), axis=0).tolist() == [[0, 0, 0, 0]]
+    assert gradcheck(lambda x: xp.sort(x, axis=0, descending=True), np.random.default_rng(1).normal(size=(4, 2)))
+
+
+def test_reshape_with_copy():
+    t = Tensor([1.0, 2.0])
+    for copy in (None, True, False):
+        y = xp.reshape(t, (2, 1), copy=copy)
+        t[0] = 9.0
+        assert y.tolist() == [[1.0], [2.0]]  # results are values: a write to t is not seen, whatever copy says
+        t[0] = 1.0
+    with pytest.raises(ValueError, match="copy"):
+        xp.reshape(Tensor(np.ones((2, 3)).T), (6,), copy=False)
+    assert gradcheck(lambda x: xp.reshape(x, (4,), copy=True), np.ones((2, 2)))
+
+
+def test_signatures_are_the_standards_and_limits_are_python_numbers():
+    assert str(inspect.signature(xp.sum)) == "(x, /, *, axis=None, dtype=None, keepdims=False)"
+    assert str(inspect.signature(xp.linalg.vector_norm)) == "(x, /, *, axis=None, keepdims=False, ord=2)"
+    limits = xp.finfo(xp.float32)
+    assert {type(v) for v in (limits.eps, limits.max, limits.min, limits.smallest_normal)} == {float}
+    assert (limits.bits, limits.dtype, limits.max) == (32, np.float32, float(np.finfo(np.float32).max))
 
 
 def test_fourier_transforms_give_spectra_and_record():

@@ -166,8 +166,8 @@ class Tensor(NumpyLike):
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         # Imported when asked for, by name: the namespace is a layer above and no part of `import tinygrad_nn`.
         xp = import_module(f"{__package__}.array_api")
-        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
-            raise ValueError(f"__array_namespace__: api_version {api_version!r} is not known; 2024.12 is the latest")
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
+            raise ValueError(f"__array_namespace__: api_version {api_version!r} is not known; 2025.12 is the latest")
         return xp
 
     def item(self) -> Any:

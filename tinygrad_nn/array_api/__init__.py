@@ -15,7 +15,7 @@ from .names import ARRAY as _ARRAY
 from .names import DTYPES as _DTYPES
 from .names import ELEMENTWISE as _ELEMENTWISE
 
-__array_api_version__ = "2024.12"
+__array_api_version__ = "2025.12"
 
 e, inf, nan, newaxis, pi = _np.e, _np.inf, _np.nan, None, _np.pi
 

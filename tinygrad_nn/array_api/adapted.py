@@ -9,7 +9,7 @@ import numpy as np
 from ..tensor import Tensor
 from .lift import lifted, stripped
 
-__all__ = ["argsort", "expand_dims", "reshape", "sort"]
+__all__ = ["argsort", "broadcast_shapes", "expand_dims", "isin", "reshape", "sort"]
 
 
 def _sorted(x: Any, axis: int, descending: bool, stable: bool) -> Any:
@@ -26,7 +26,7 @@ def _order(x: Any, axis: int, descending: bool, stable: bool) -> Any:
 
 
 _sort, _argsort = lifted(_sorted, None), lifted(_order, None)
-_expand_dims, _reshape = lifted(np.expand_dims, None), lifted(np.reshape, None)
+_expand_dims, _reshape, _isin = lifted(np.expand_dims, None), lifted(np.reshape, None), lifted(np.isin, None)
 
 
 def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
@@ -43,8 +43,22 @@ def argsort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool
     return _argsort(x, axis, descending, stable)
 
 
-def expand_dims(x: Any, /, *, axis: int = 0) -> Any:
-    """Put in an axis of length 1; IndexError for an axis out of range, as the standard asks."""
+def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the shape that shapes broadcast to; ValueError for those that do not fit.
+
+    >>> broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    return np.broadcast_shapes(*shapes)
+
+
+def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Any:
+    """Tell for each element of the first whether it is in the second (or is not, with ``invert``)."""
+    return _isin(x1, x2, invert=invert)
+
+
+def expand_dims(x: Any, /, axis: int | tuple[int, ...] = 0) -> Any:
+    """Put in axes of length 1; IndexError for an axis out of range, as the standard asks."""
     return _expand_dims(x, axis)
 
 

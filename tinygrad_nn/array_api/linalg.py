@@ -1,13 +1,49 @@
 """The linear algebra extension of the standard."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .lift import lifted
+from ..ops.complex import Complex
+from ..record import constant
+from ..tensor import Tensor
+from .lift import lifted, stripped
 from .names import LINALG
 
-__all__ = list(LINALG)
+__all__ = [*LINALG, "eig", "eigvals"]
+
+
+class EigResult(NamedTuple):
+    """What ``eig`` gives."""
+
+    eigenvalues: Complex
+    eigenvectors: Complex
+
+
+def _bare(x: Any, who: str) -> Any:
+    if isinstance(x, Tensor) and x.requires_grad:
+        raise TypeError(f"{who}: no derivative rule; use eigh for a symmetric matrix, or pass t.detach()")
+    return stripped(x)
+
+
+def _complex(a: Any) -> Complex:
+    return Complex(constant(np.array(a.real)), constant(np.array(a.imag)))
+
+
+def eig(x: Any, /) -> EigResult:
+    """Give the eigenvalues and eigenvectors of square matrices, as complex numbers; constants only."""
+    values, vectors = np.linalg.eig(_bare(x, "eig"))
+    return EigResult(_complex(values), _complex(vectors))
+
+
+def eigvals(x: Any, /) -> Complex:
+    """Give the eigenvalues of square matrices, as complex numbers; constants only.
+
+    >>> eigvals(Tensor([[0.0, -1.0], [1.0, 0.0]])).imag
+    Tensor([ 1., -1.])
+    """
+    return _complex(np.linalg.eigvals(_bare(x, "eigvals")))
+
 
 globals().update({name: lifted(getattr(np.linalg, name), name) for name in LINALG})
 
