@@ -27,6 +27,7 @@ BLOCK = re.compile(r"^```(\{code-cell\}|console|python)\n(.*?)^```$", re.M | re.
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 #: What a cell or a command of a page needs beyond the base; docs builds have these.
 NEEDS = {
+    "draw-a-big-model": ["pygraphviz"],
     "train-on-your-own-csv": ["pandas", "matplotlib"],
     "use-several-processes": ["mpi4py", "threadpoolctl", "sklearn"],
     "save-and-resume": ["sklearn", "matplotlib"],
