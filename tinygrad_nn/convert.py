@@ -36,7 +36,7 @@ def kept(x: Any) -> Any:
 
 def copied(x: Any) -> Any:
     """Give a copy of an array (of a NumPy scalar an array), of the same library."""
-    return x.copy() if isinstance(x, Foreign) else np.array(x)
+    return x.copy() if type(x) is not ndarray and isinstance(x, Foreign) else np.array(x)
 
 
 def on_host(x: Any) -> ndarray[Any, Any]:
@@ -51,6 +51,8 @@ def _foreign(like: Any) -> Any:
         return None
     if hasattr(type(like), "__read_op__"):
         like = getattr(like, "_data", None)
+        if type(like) is ndarray:
+            return None
     return like if isinstance(like, Foreign) else None
 
 
@@ -84,6 +86,20 @@ def beside(x: Any, like: Any) -> Any:
     return np.asarray(x, like=model) if model is not None and isinstance(x, (ndarray, np.generic)) else x
 
 
+def matching(g: Any, like: Any, who: str) -> Any:
+    """Give a gradient that a user hands over, if it is where its tensor is; a number is made there.
+
+    Raises TypeError for an array of one library beside data of another.
+    """
+    model = _foreign(like)
+    if (model is not None) == isinstance(g, Foreign):
+        return g
+    if model is not None and (type(g) in NUMBERS or isinstance(g, np.generic)):
+        return np.asarray(g, like=model)
+    data = "numpy.ndarray" if model is None else type(model).__name__
+    raise TypeError(f"{who}: got a {type(g).__name__} for data in a {data}; move it there first")
+
+
 def there(x: Any, place: Any) -> Any:
     """Give an array as one of the library and on the device of another: for loading, which is asked for."""
     if isinstance(place, Foreign):
@@ -112,7 +128,8 @@ def as_array(data: Any, who: str) -> ndarray[Any, Any]:
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(f"{who}: a masked array would lose its mask; fill it first, for example with x.filled(0)")
     try:
-        a = data.copy() if isinstance(data, Foreign) else np.array(data, subok=False)
+        foreign = type(data) is not ndarray and isinstance(data, Foreign)
+        a = data.copy() if foreign else np.array(data, subok=False)
     except ValueError as e:
         raise ValueError(f"{who}: {e}; give a rectangular array of numbers") from None
     if a.dtype.kind not in "fiub":

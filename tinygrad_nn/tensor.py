@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import record, walk
-from .convert import Foreign, as_array, copied, kept, on_host
+from .convert import Foreign, as_array, copied, kept, matching, on_host
 from .mode import tracing
 from .numpy_like import NumpyLike
 from .numpy_like import value as plain
@@ -119,7 +119,7 @@ class Tensor(NumpyLike):
         if value is None:
             self._grad = None
             return
-        a = kept(plain(value))
+        a = kept(matching(plain(value), self._data, f"{self._label()}.grad"))
         if a.shape != self._data.shape or a.dtype.kind not in "fiub":
             raise ValueError(
                 f"{self._label()}.grad: takes None or an array of shape {self._data.shape}, "
@@ -370,7 +370,7 @@ def seed(t: Tensor, gradient: Any, who: str) -> Any:
         if isinstance(a, Foreign):
             return np.ones_like(a)
         return np.ones(a.shape, a.dtype) if a.ndim else a.dtype.type(1.0)
-    g = copied(plain(gradient))
+    g = copied(matching(plain(gradient), t._data, who))
     if g.shape != t.shape or g.dtype.kind not in "fiub":
         raise ValueError(f"{who}: gradient of shape {g.shape} ({g.dtype}) does not fit the result's shape {t.shape}")
     return g.astype(t.dtype, copy=False)
@@ -380,7 +380,7 @@ def _hooked(hook: Callable[..., Any], t: Tensor, g: Any) -> Any:
     new = hook(g)
     if new is None:
         return g
-    new = kept(plain(new))
+    new = kept(matching(plain(new), t._data, "register_hook"))
     if new.shape != t.shape:
         raise ValueError(f"register_hook: the hook of {t._label()} gave shape {new.shape}, needed {t.shape}")
     return new.astype(t.dtype, copy=False)

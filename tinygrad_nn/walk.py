@@ -17,7 +17,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import own
-from .convert import Foreign
+from .convert import NUMBERS, Foreign
 from .mode import tracing
 from .op import Op
 
@@ -340,6 +340,11 @@ def run(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     return y[0] if op.residual else y
 
 
+def _nothing(s: Any) -> Any:
+    """Give the tangent of a constant."""
+    return type(s)(0) if type(s) in NUMBERS else np.zeros_like(s)
+
+
 def forward(
     nodes: Iterable[Node], tangents: dict[Any, Any], derive: Callable[..., Any], *, record: bool = False
 ) -> dict[Any, Any]:
@@ -371,7 +376,7 @@ def forward(
                         v = rule(np.broadcast_to(v, y.shape) if v.shape != y.shape else v, *args, **params)
                         total = v if total is None else total + v
             elif op.family == "linear":
-                full = tuple([np.zeros_like(s) if v is None else v for v, s in zip(ts, saved[1:], strict=True)])
+                full = tuple([_nothing(s) if v is None else v for v, s in zip(ts, saved[1:], strict=True)])
                 total = run(op, full, params)
             elif op.family == "multilinear":
                 total = None

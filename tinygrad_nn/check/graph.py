@@ -316,8 +316,8 @@ def _stand_ins(t: Node, names: dict[int, str]) -> tuple[tuple[Any, ...], list[Le
             name = name_of(x, names)
             if isinstance(v, Foreign):
                 raise TypeError(
-                    f"check_graph: {t.op.name if t.op else ''} holds a {type(v).__name__}; the check compares in NumPy: compute "
-                    f"the graph from the values, for example x.get(), as the rules are the same there"
+                    f"check_graph: {t.op.name if t.op else ''} holds a {type(v).__name__}; the check compares in "
+                    f"NumPy: compute the graph from the values, for example x.get(), as the rules are the same there"
                 )
             stand_in = Tensor(v, requires_grad=True, dtype=np.float64)
             leaves.append(Leaf(stand_in, f"input {i}" + (f" ({name})" if name else ""), v.dtype, own=True))

@@ -12,6 +12,7 @@ from ..convert import Foreign, beside, copied, zeros
 from ..op import Op, case, composite, linear
 
 _ARRAYS = (np.ndarray, Foreign)
+_PLACES = frozenset([slice, int, type(None), type(Ellipsis)])
 
 
 def is_tensor(x: Any) -> bool:
@@ -43,7 +44,7 @@ def as_index(index: Any) -> Any:
     An array that is the whole index is a parameter, which recording copies.
     """
     if isinstance(index, tuple):
-        return tuple([copied(i) if isinstance(i, _ARRAYS) else as_index(i) for i in index])
+        return tuple([copied(i) if type(i) not in _PLACES and isinstance(i, _ARRAYS) else as_index(i) for i in index])
     if index is None or index is Ellipsis or isinstance(index, (int, slice, np.integer)):
         return index
     index = values(index)
@@ -55,7 +56,10 @@ def as_index(index: Any) -> Any:
 def is_basic(index: Any) -> bool:
     """Tell whether an index selects each element at most once (no integer arrays)."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(not (isinstance(i, _ARRAYS) or is_tensor(i)) or i.dtype == bool for i in parts)
+    for i in parts:
+        if type(i) not in _PLACES and (isinstance(i, _ARRAYS) or is_tensor(i)) and i.dtype != bool:
+            return False
+    return True
 
 
 def _add_at(out: Any, index: Any, g: Any) -> None:

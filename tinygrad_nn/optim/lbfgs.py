@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..convert import Foreign
 from ..mode import effect
 from ..tensor import Tensor
 from .checks import at_least, whole
@@ -73,6 +74,12 @@ class LBFGS(Optimizer):
             raise TypeError(
                 "LBFGS.step: needs a function that computes the loss and calls backward; give step(closure)"
             )
+        for p in self.param_groups[0]["params"]:
+            if isinstance(p._data, Foreign):
+                raise TypeError(
+                    f"LBFGS: a parameter holds a {type(p._data).__name__}; SciPy minimizes on the host: move the data "
+                    f"there with .get(), or take another optimizer"
+                )
         try:
             from scipy.optimize import minimize
         except ModuleNotFoundError as problem:

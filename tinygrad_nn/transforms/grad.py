@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..convert import copied, ones
+from ..convert import copied, matching, ones
 from ..convert import zeros as blank
 from ..tensor import Tensor
 from ..tree import flatten
@@ -104,7 +104,7 @@ def fitting(g: Any, v: Any, who: str) -> Any:
     if isinstance(g, Tensor):
         t: Any = g if g.dtype == dtype else g.astype(dtype)
     else:
-        t = copied(g).astype(dtype, copy=False)
+        t = copied(matching(g, v, who)).astype(dtype, copy=False)
     if t.shape != np.shape(v):
         raise ValueError(f"{who} of shape {t.shape} does not fit shape {np.shape(v)}")
     return t
