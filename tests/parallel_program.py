@@ -1,5 +1,6 @@
-"""What each rank runs in test_parallel.py: KIND OUT EPOCHS [RESUME]."""
+"""What each rank runs in test_parallel.py: KINDS OUT EPOCHS [RESUME], kinds with commas between: adam,clip,compile."""
 
+import os
 import sys
 
 import numpy as np
@@ -10,35 +11,52 @@ from tinygrad_nn import nn, optim, parallel
 
 def main() -> None:
     world = parallel.world()
-    kind, out, epochs, *resume = sys.argv[1:]
+    kinds, out, epochs, *resume = sys.argv[1:]
+    kind = set(kinds.split(","))
     rng = np.random.default_rng(0)
-    dtype = np.float32 if kind == "float32" else float
+    dtype = np.float32 if "float32" in kind else float
     X = rng.normal(size=(103, 5)).astype(dtype)
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
     # The ranks begin with other weights, so that only a broadcast can make them agree.
     first = nn.Linear(5, 16, dtype=dtype, rng=10 * world.rank)
-    bend = nn.BatchNorm1d(16, dtype=dtype) if kind == "norm" else nn.Tanh()
-    model = nn.Sequential(first, bend, nn.Linear(16, 2, dtype=dtype, rng=2))
-    optimizers = {"adam": optim.Adam, "lbfgs": optim.LBFGS}
-    optimizer = optimizers.get(kind, lambda p: optim.SGD(p, lr=0.1, momentum=0.9))(model.parameters())
+    bend = nn.BatchNorm1d(16, dtype=dtype) if "norm" in kind else nn.Tanh()
+    more = [nn.Dropout(0.3, rng=5)] if "dropout" in kind else []
+    model = nn.Sequential(first, bend, *more, nn.Linear(16, 2, dtype=dtype, rng=2))
+    optimizers = {"adam": optim.Adam, "lbfgs": optim.LBFGS, "plain": lambda p: optim.SGD(p, lr=0.1)}
+    make = next((f for name, f in optimizers.items() if name in kind), lambda p: optim.SGD(p, lr=0.1, momentum=0.9))
+    optimizer = make(model.parameters())
+    # 83 samples in batches of 17: 9 and 8 on two ranks; the last batch has 15.
+    train, size = (80, 16) if "even" in kind else (83, 17)
+    size = 83 if "lbfgs" in kind else 2 if "tiny" in kind else size
+    held_out = slice(83, 84) if "tiny" in kind else slice(83, None)
     history = tg.fit(
         model,
         "cross_entropy",
-        (X[:80], y[:80]),
-        (X[80:], y[80:]),
+        (X[:train], y[:train]),
+        (X[held_out], y[held_out]),
         epochs=int(epochs),
-        batch_size=80 if kind == "lbfgs" else 16,
+        batch_size=size,
         optimizer=optimizer,
+        schedule=optim.schedules.CosineAnnealingLR(optimizer, 60) if "schedule" in kind else None,
+        metrics={"spread": lambda output, target: float(np.var(output))},
         rng=0,
         progress=False,
         world=world,
-        clip_norm=1.0 if kind == "clip" else None,
-        accumulate=2 if kind == "accumulate" else 1,
-        callbacks=[tg.train.Checkpoint(out + ".run")] if kind != "lbfgs" else [],
+        clip_norm=0.5 if "clip" in kind else None,
+        accumulate=2 if "accumulate" in kind else 1,
+        callbacks=[tg.train.Checkpoint(out + ".run")] if "lbfgs" not in kind else [],
+        compile="compile" in kind,
         resume=resume[0] if resume else None,
     )
     weights = [p.data for p in model.parameters()]
-    np.savez(f"{out}.{world.rank}.npz", *weights, loss=history["loss"], val=history["val_loss"])
+    from threadpoolctl import threadpool_info
+
+    threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    named = {f"history.{name}": np.array(values) for name, values in history.items()}
+    buffers = {f"buffer.{k}": v for k, v in model.state_dict().items() if "running" in k}
+    np.savez(f"{out}.{world.rank}.npz", *weights, **named, **buffers)
+    with open(f"{out}.{world.rank}.threads", "w") as file:
+        file.write(f"{max(threads, default=0)} {os.environ.get('OPENBLAS_NUM_THREADS', '')}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from .. import __version__
+from ..parallel import launched, launched_rank
 from . import bench, check, course, draw, evaluate, launch, predict, train
 from .options import CommandError, Parser
 
@@ -68,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _complain(who: str, message: str) -> None:
     """Write one line to standard error, whatever the message holds."""
-    line = f"{who}: {' '.join(message.split())}\n"
+    rank = launched_rank()
+    line = f"{who}{'' if rank is None else f' on rank {rank} of {launched()}'}: {' '.join(message.split())}\n"
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
 

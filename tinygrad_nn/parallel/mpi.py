@@ -14,6 +14,9 @@ from .world import ALONE, World
 #: Where MPI's launchers say how many processes they started: MPICH and Intel, Open MPI, Slurm with PMIx.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MV2_COMM_WORLD_SIZE")
 
+#: Where they say which of them this one is.
+RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK")
+
 #: What tells the linear algebra libraries how many threads to take.
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """The variables that say how many threads BLAS takes; the launcher sets them where none is set."""
@@ -41,15 +44,15 @@ class MPIWorld(World):
         self.size = self._comm.Get_size()
         if not any(name in os.environ for name in THREADS):
             neighbours = self._comm.Split_type(MPI.COMM_TYPE_SHARED).Get_size()
-            threadpool_limits(max(1, (os.cpu_count() or 1) // neighbours))
+            threadpool_limits(max(1, cores() // neighbours))
 
     def add_up(self, array: ndarray[Any, Any]) -> None:
         """Replace an array, C-contiguous, by the sum of all ranks' arrays."""
         self._comm.Allreduce(self._mpi.IN_PLACE, array, self._mpi.SUM)
 
-    def gather(self, array: ndarray[Any, Any]) -> ndarray[Any, Any]:
-        """Give all ranks' arrays, one after the other along the first axis."""
-        return np.concatenate(self._comm.allgather(array))
+    def gather(self, array: ndarray[Any, Any] | None) -> ndarray[Any, Any]:
+        """Give all ranks' arrays, one after the other along the first axis; None is of a rank that has no row."""
+        return np.concatenate([a for a in self._comm.allgather(array) if a is not None])
 
     def broadcast(self, value: Any) -> Any:
         """Give rank 0's value on all ranks."""
@@ -58,6 +61,23 @@ class MPIWorld(World):
     def abort(self, code: int) -> None:
         """End all ranks at once."""
         self._comm.Abort(code)
+
+
+def cores() -> int:
+    """Give how many cores this process may use: fewer than the machine has where it is pinned to some of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def launched_rank(environment: Mapping[str, str] = os.environ) -> int | None:
+    """Give which of the launcher's processes this one is, before MPI is asked; None without a launcher.
+
+    >>> launched_rank({"PMI_RANK": "1", "PMI_SIZE": "4"}), launched_rank({})
+    (1, None)
+    """
+    found = [environment[name] for name in RANKS if environment.get(name, "").isdigit()]
+    return int(found[0]) if found else None
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> int:

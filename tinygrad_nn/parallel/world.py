@@ -38,8 +38,10 @@ class World:
         self.add_up(sums)
         return sums.tolist()
 
-    def gather(self, array: ndarray[Any, Any]) -> ndarray[Any, Any]:
-        """Give all ranks' arrays, one after the other along the first axis."""
+    def gather(self, array: ndarray[Any, Any] | None) -> ndarray[Any, Any]:
+        """Give all ranks' arrays, one after the other along the first axis; None is of a rank that has no row."""
+        if array is None:
+            raise ValueError("gather: no rank has a row")
         return array
 
     def broadcast(self, value: Any) -> Any:

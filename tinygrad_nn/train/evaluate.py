@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convert import on_host
 from ..mode import no_grad
 from ..parallel import ALONE, World
 from ..tensor import Tensor
@@ -39,8 +40,8 @@ class Totals:
         """Add a batch."""
         self._loss += loss * samples
         self._samples += samples
-        y = np.asarray(output._data if isinstance(output, Tensor) else output)
-        t = np.asarray(target._data if isinstance(target, Tensor) else target)
+        y = on_host(output._data if isinstance(output, Tensor) else output)
+        t = on_host(target._data if isinstance(target, Tensor) else target)
         right, counted = self._scorer.count(y, t)
         self._right += right
         self._counted += counted
@@ -58,7 +59,9 @@ class Totals:
         if active:
             row["accuracy"] = right / counted if counted else float("nan")
         if self._metrics:
-            y, t = [self._world.gather(np.concatenate(parts)) for parts in (self._outputs, self._targets)]
+            y, t = [
+                self._world.gather(np.concatenate(parts) if parts else None) for parts in (self._outputs, self._targets)
+            ]
             for name, metric in self._metrics.items():
                 if name not in row:
                     value = metric(y, t)

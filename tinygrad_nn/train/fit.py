@@ -184,6 +184,7 @@ class Loop:
         self.flat = Flat(self.params)
         self.bar = Progress(False, 0, 0, None)
         self.interrupt = Interrupt()
+        self.agreed = False
         self.batch = 0
         self.checked = False
         self.compiled = compiled_form(self.backward) if compile else None
@@ -199,15 +200,15 @@ class Loop:
                     for callback in callbacks:
                         callback.begin(run)
                     while run.epoch < run.epochs and not run.stopped:
-                        if not self.epoch(train, validation, interrupt):
+                        if not self.epoch(train, validation):
                             break
                         for callback in callbacks:
                             callback.epoch(run)
-                        if interrupt.asked:
+                        if self.ending():
                             break
                 except KeyboardInterrupt:
-                    interrupt.asked = True
-                if interrupt.asked:
+                    interrupt.asked = self.agreed = True
+                if self.ending():
                     run.stop("interrupted by Ctrl-C")
                 for callback in callbacks:
                     callback.end(run)
@@ -215,7 +216,11 @@ class Loop:
             self.bar.close()
             run.history.stopped = run.stopped
 
-    def epoch(self, train: Source, validation: Source | None, interrupt: Interrupt) -> bool:
+    def ending(self) -> bool:
+        """Tell whether Ctrl-C ends the training here: on several ranks, when all of them know of it."""
+        return self.agreed if self.run.world.size > 1 else self.interrupt.asked
+
+    def epoch(self, train: Source, validation: Source | None) -> bool:
         """Train for one epoch and add its row to the history; tell whether it was finished."""
         run, schedule = self.run, self.run.schedule
         self.bar.epoch(run.epoch + 1)
@@ -226,7 +231,7 @@ class Loop:
                 self.step(group, totals, train)
                 if schedule is not None and schedule.every == "batch":
                     schedule.step()
-                if interrupt.asked:
+                if self.ending():
                     return False
         row = totals.row()
         average_buffers(run.model, run.world)
@@ -305,7 +310,8 @@ class Loop:
             if not cleared:
                 run.optimizer.zero_grad()
             (asked,) = self.flat.add_up(world, float(self.interrupt.asked))
-            self.interrupt.asked = bool(asked)
+            # Only what all ranks know ends the training, and a Ctrl-C that has come since then is not forgotten.
+            self.agreed = bool(asked)
             if run.optimizer.needs_closure:
                 (mean,) = world.sum(mean)
         if not self.checked:
