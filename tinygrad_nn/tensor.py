@@ -48,7 +48,7 @@ class Tensor(NumpyLike):
     _retains = False
     _stands_for_array = False
     name: str | None = None
-    """What pictures and messages call it; None for the name of the variable."""
+    """What pictures and messages call it, where that is given."""
 
     def __init__(self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None) -> None:
         a = as_array(plain(data), "Tensor")
