@@ -64,6 +64,10 @@ def constant(value: Any, exposed: bool = False) -> Any:
 def _recorded(
     y: Any, op: Op, inputs: tuple[Any, ...], saved: tuple[Any, ...], params: dict[str, Any], where: Any
 ) -> Any:
+    """Give a tensor that remembers: the operation, its inputs, and as arrays what its rules will read.
+
+    ``y`` is the result, ``saved`` the result and the inputs, ``where`` the place in the user's program.
+    """
     t = result_class.__new__(result_class)
     t._cotangent = None
     t._data = y

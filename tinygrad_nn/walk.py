@@ -250,6 +250,7 @@ def reverse(
     plus = _plus if record else accumulate
     pop = cotangents.pop
     for t in nodes:
+        # All that use t have had their turn, so that what has arrived here is complete.
         g = cotangents.get(t) if wanted and t in wanted else pop(t, None)
         if g is not None:
             if visit is not None:
