@@ -9,7 +9,7 @@ import numpy as np
 from ..tensor import Tensor
 from .lift import lifted, stripped
 
-__all__ = ["argsort", "broadcast_shapes", "expand_dims", "isin", "reshape", "sort"]
+__all__ = ["argsort", "broadcast_shapes", "expand_dims", "isin", "reshape", "sort", "unique_values"]
 
 
 def _sorted(x: Any, axis: int, descending: bool, stable: bool) -> Any:
@@ -25,7 +25,11 @@ def _order(x: Any, axis: int, descending: bool, stable: bool) -> Any:
     return last - np.flip(np.argsort(np.flip(x, axis=axis), axis=axis, stable=stable or None), axis=axis)
 
 
-_sort, _argsort = lifted(_sorted, None), lifted(_order, None)
+def _distinct(x: Any) -> Any:
+    return np.sort(np.unique_values(x))  # NumPy 2.3 and later leave them in the order of their hashes
+
+
+_sort, _argsort, _unique_values = lifted(_sorted, None), lifted(_order, None), lifted(_distinct, None)
 _expand_dims, _reshape, _isin = lifted(np.expand_dims, None), lifted(np.reshape, None), lifted(np.isin, None)
 
 
@@ -73,3 +77,12 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
         return _reshape(x, shape)
     y = np.reshape(stripped(x), shape, copy=copy)
     return _reshape(x, shape) if isinstance(x, Tensor) and x.requires_grad else _reshape(y, shape)
+
+
+def unique_values(x: Any, /) -> Any:
+    """Give the distinct elements in ascending order, as scikit-learn takes for granted; each nan is one of its own.
+
+    >>> unique_values(Tensor([3, 9, 3, 5]))
+    Tensor([3, 5, 9])
+    """
+    return _unique_values(x)

@@ -23,7 +23,7 @@ ARRAY = (
     "cumulative_prod", "cumulative_sum", "diff", "flip", "matmul", "matrix_transpose", "max",
     "mean", "min", "moveaxis", "nonzero", "permute_dims", "prod", "repeat", "roll", "searchsorted",
     "squeeze", "stack", "std", "sum", "take", "take_along_axis", "tensordot", "tile", "unique_all",
-    "unique_counts", "unique_inverse", "unique_values", "unstack", "var", "vecdot", "where",
+    "unique_counts", "unique_inverse", "unstack", "var", "vecdot", "where",
 )  # fmt: skip
 
 LINALG = (

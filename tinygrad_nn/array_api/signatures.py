@@ -41,7 +41,7 @@ _TAKEN: dict[str, Callable[..., None]] = {
     **dict.fromkeys(("fftshift", "ifftshift"), _along),
     **dict.fromkeys(("det", "eigh", "eigvalsh", "inv", "slogdet", "svdvals"), _one),
     **dict.fromkeys(("matrix_transpose", "nonzero"), _one),
-    **dict.fromkeys(("unique_all", "unique_counts", "unique_inverse", "unique_values"), _one),
+    **dict.fromkeys(("unique_all", "unique_counts", "unique_inverse"), _one),
     **dict.fromkeys(("matmul", "outer", "solve"), _two),
     "arange": lambda start, /, stop=None, step=1, *, dtype=None, device=None: None,
     "broadcast_arrays": lambda *arrays: None,
