@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
@@ -11,15 +11,20 @@ NUMBERS = frozenset([float, int, bool])
 
 
 class _Protocol(type):
+    _known: dict[type, bool] = {}  # noqa: RUF012
+
     def __instancecheck__(cls, x: Any) -> bool:
         kind = type(x)
-        return (
-            hasattr(kind, "__array_function__")
-            and hasattr(kind, "__array_ufunc__")
-            and not isinstance(x, (ndarray, np.generic))
-            and not hasattr(kind, "__read_op__")
-            and hasattr(kind, "dtype")
-        )
+        found = cls._known.get(kind)
+        if found is None:
+            found = cls._known[kind] = (
+                hasattr(kind, "__array_function__")
+                and hasattr(kind, "__array_ufunc__")
+                and not issubclass(kind, (ndarray, np.generic))
+                and not hasattr(kind, "__read_op__")
+                and hasattr(kind, "dtype")
+            )
+        return found
 
 
 class Foreign(metaclass=_Protocol):
@@ -27,6 +32,10 @@ class Foreign(metaclass=_Protocol):
 
     It is used as it is, never turned into an ndarray: its elements may be on another device.
     """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 def kept(x: Any) -> Any:

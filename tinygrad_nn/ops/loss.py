@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..convert import Foreign, beside, kept
 from ..op import case, general
@@ -236,7 +237,7 @@ def _cross_entropy(
     if not x.size:
         _check_divisor(reduction != "mean")
     plain = weight is None and ignore_index is None and not label_smoothing
-    if labels and plain and not isinstance(x, Foreign):
+    if labels and plain and (type(x) is ndarray or not isinstance(x, Foreign)):
         return _from_labels(x, t, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing={label_smoothing!r} must lie in 0 ... 1")
