@@ -120,7 +120,7 @@ class Lesson:
         if hasattr(value, "savefig"):
             files.append(Path(f"{name}-plot.svg").resolve())
             value.savefig(files[-1])
-        plt = sys.modules.get("matplotlib.pyplot")
+        plt: Any = sys.modules.get("matplotlib.pyplot")
         for i in plt.get_fignums() if plt is not None else ():
             files.append(Path(f"{name}-plot-{i}.svg").resolve())
             plt.figure(i).savefig(files[-1])
