@@ -1,6 +1,9 @@
 """The course: every cell of every chapter runs, every exercise has a checked answer, and nothing is left out."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -333,6 +336,13 @@ def test_a_reader_answers_in_the_terminal(lines, said, unsaid, tmp_path, monkeyp
     assert all(text in out for text in said), out
     assert not any(text in out for text in unsaid), out
     assert out.endswith("An answer:\n\n    n = 3\n\n")
+
+
+def test_where_output_knows_ascii_only(tmp_path):
+    where = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "80"}
+    command = [sys.executable, "-m", "tinygrad_nn", "course", "2", "--pictures", str(tmp_path)]
+    done = subprocess.run(command, env=where, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert b"3 sin(x?)" in done.stdout
 
 
 def test_exit_ends_a_chapter(tmp_path, monkeypatch, capsys):

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import textwrap
-from contextlib import chdir, redirect_stdout
+from contextlib import chdir, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,11 @@ class Lesson:
                 self.folder.rmdir()
 
     def _walk(self) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a superscript is not worth an error
         if self.pause:
+            with suppress(ImportError):
+                import readline  # noqa: F401  (input() edits lines with it)
             print("Enter goes on, Ctrl-D ends.\n")
         found = list(parts(self.path.read_text(encoding="utf-8")))
         for number, part in enumerate(found):
