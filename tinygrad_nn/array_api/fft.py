@@ -27,8 +27,17 @@ def _transform(name: str) -> Callable[..., Any]:
     return signed(function, name)
 
 
+def _frequencies(name: str) -> Callable[..., Any]:
+    def function(n: int, /, *, d: float = 1.0, dtype: Any = None) -> Any:
+        y = getattr(np.fft, name)(n, d)
+        return y if dtype is None else y.astype(dtype)
+
+    function.__name__ = name
+    return creating(function)
+
+
 fft, ifft, rfft, irfft = _transform("fft"), _transform("ifft"), _transform("rfft"), _transform("irfft")
 fftn, ifftn, rfftn, irfftn = _transform("fftn"), _transform("ifftn"), _transform("rfftn"), _transform("irfftn")
 hfft, ihfft = _transform("hfft"), _transform("ihfft")
-fftfreq, rfftfreq = creating(np.fft.fftfreq), creating(np.fft.rfftfreq)
+fftfreq, rfftfreq = _frequencies("fftfreq"), _frequencies("rfftfreq")
 fftshift, ifftshift = lifted(np.fft.fftshift, "fftshift"), lifted(np.fft.ifftshift, "ifftshift")

@@ -29,9 +29,9 @@ class Info:
         """Give the only device."""
         return "cpu"
 
-    def devices(self) -> list[str]:
-        """List the devices."""
-        return ["cpu"]
+    def devices(self) -> tuple[str, ...]:
+        """Give the devices."""
+        return ("cpu",)
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
         """Give the dtypes of new tensors; there is no complex one."""
