@@ -368,7 +368,7 @@ def seed(t: Tensor, gradient: Any, who: str) -> Any:
             raise ValueError(
                 f"{who}: the result has shape {a.shape}, not one element; sum it, or give a gradient of that shape"
             )
-        if isinstance(a, Foreign):
+        if not isinstance(a, (ndarray, np.generic)):
             return np.ones_like(a)
         return np.ones(a.shape, a.dtype) if a.ndim else a.dtype.type(1.0)
     g = copied(matching(plain(gradient), t._data, who))
