@@ -84,6 +84,7 @@ def _getitem(b: Builder, t: Any) -> str:
     used = sum([i is not None and i is not Ellipsis for i in index])
     full = [i for part in index for i in ([slice(None)] * (x.ndim - used) if part is Ellipsis else [part])]
     full += [slice(None)] * (x.ndim - sum([i is not None for i in full]))
+    arrays = sum([not (i is None or i is Ellipsis or isinstance(i, slice)) for i in index])
     name, axis, dropped, added = b.value(x), 0, [], []
     for place, i in enumerate(full):
         if i is None:
@@ -98,8 +99,13 @@ def _getitem(b: Builder, t: Any) -> str:
         elif isinstance(i, int | np.integer):
             name = b.add("Gather", name, b.constant(np.array([i], np.int64)), axis=axis)
             dropped.append(axis)
+        elif arrays == 1 and np.ndim(i) == 1 and np.asarray(i).dtype.kind in "iu":
+            name = b.add("Gather", name, b.constant(np.asarray(i, np.int64)), axis=axis)
         else:
-            raise ExportError("export_onnx: an index with arrays has no ONNX operator here; use slices and numbers")
+            raise ExportError(
+                "export_onnx: an index with arrays, except one vector of whole numbers, has no ONNX operator here; "
+                "use slices and numbers"
+            )
         axis += 1
     if dropped:
         name = b.add("Squeeze", name, b.whole(*dropped))

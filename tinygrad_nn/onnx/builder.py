@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from ..check.place import place_of
 from ..tensor import Tensor
 
 #: How an operation is written: a function of the builder and the recorded tensor that gives the result's name.
 Writer = Callable[["Builder", Any], str]
 
 WRITERS: dict[str, Writer] = {}
+
+#: Operators that runtimes compute in float32 only: a float64 model goes there and back, to a relative 1e-7.
+SINGLE = frozenset([
+    "AveragePool", "Celu", "Conv", "ConvTranspose", "Einsum", "Elu", "Erf", "GRU", "HardSigmoid", "HardSwish", "LSTM",
+    "LeakyRelu", "Mish", "PRelu", "RNN", "Selu", "Shrink", "Softplus", "Softsign",
+])  # fmt: skip
 
 
 class ExportError(ValueError):
@@ -40,6 +47,12 @@ class Builder:
         self.names: dict[Any, str] = {}
         self.twins = twins
         """For each recorded tensor the same one of a run with a larger batch."""
+        self.moving: dict[Any, list[int]] = {}
+        """For each recorded tensor, and the input, the axes that follow the batch."""
+        self.sized: set[int] = set()
+        """The ids of constants whose shape follows the batch."""
+        self.dtype: Any = None
+        """That of the result which is being written."""
         self._taken: set[str] = set()
         self._constants: dict[Any, str] = {}
         self._entered: dict[int, str] = {}
@@ -60,7 +73,16 @@ class Builder:
     def add(self, kind: str, *inputs: str, outputs: int = 1, name: str | None = None, **attributes: Any) -> Any:
         """Add a node and give the name of its result, or a list of names; an output that is not needed is ''."""
         results = [self.name(f"{name or kind.lower()}") for _ in range(outputs)]
-        self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), results, **attributes))
+        if kind in SINGLE and self.dtype == np.float64:
+            short = [self.cast(x, np.float64, np.float32) if x else "" for x in inputs]
+            inner = [self.name(f"{r}_single") for r in results]
+            self.nodes.append(self.onnx.helper.make_node(kind, short, inner, **attributes))
+            double = self.onnx.TensorProto.DOUBLE
+            self.nodes += [
+                self.onnx.helper.make_node("Cast", [x], [y], to=double) for x, y in zip(inner, results, strict=True)
+            ]
+        else:
+            self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), results, **attributes))
         return results[0] if outputs == 1 else results
 
     def constant(self, value: Any, name: str = "constant") -> str:
@@ -80,6 +102,11 @@ class Builder:
         """Give the name of an operand: a recorded tensor, a parameter, an array or a number of this dtype."""
         if id(x) in self._entered:
             return self.cast(self._entered[id(x)], x.dtype, dtype)
+        if id(x) in self.sized:
+            raise ExportError(
+                f"export_onnx: an array of shape {np.shape(x)} is made for the batch size and would be frozen in the "
+                f"file; make it from the input with recorded operations, or export with dynamic_batch=False"
+            )
         if isinstance(x, Tensor):
             if x not in self.names:
                 # No operation that depends on the input made it: a parameter or a constant.
@@ -117,10 +144,16 @@ class Builder:
 
     def write(self, t: Any) -> None:
         """Write the operation that made a tensor."""
-        writer = WRITERS.get(t.op.name)
-        if writer is None:
+        self.dtype = t.dtype
+        self.names[t] = WRITERS[t.op.name](self, t)
+
+
+def check_known(nodes: Iterable[Any]) -> None:
+    """Raise ExportError for the first operation that has no writer."""
+    for t in nodes:
+        if t.op.name not in WRITERS:
+            place = place_of(t).partition(": ")[0]
             raise ExportError(
-                f"export_onnx: {t.op.name} (result of shape {t.shape}) has no ONNX operator here; leave it out of the "
-                f"exported model, or write it with one of: {', '.join(sorted(WRITERS))}"
+                f"export_onnx: {t.op.name} (result of shape {t.shape}{f', {place}' if place else ''}) has no ONNX "
+                f"operator here; leave it out of the exported model, or write it with functions that have one"
             )
-        self.names[t] = writer(self, t)

@@ -10,8 +10,8 @@ from .. import walk
 from ..files import Path, write_atomically
 from ..mode import enable_grad
 from ..tensor import Tensor
-from . import arrays, elementwise, layers  # noqa: F401 (they register how operations are written)
-from .builder import Builder, ExportError
+from . import arrays, composed, elementwise, layers  # noqa: F401 (they register how operations are written)
+from .builder import Builder, ExportError, check_known
 
 #: What runtimes load today: newer defaults of the onnx package are refused by them.
 OPSET, IR = 21, 10
@@ -25,7 +25,8 @@ def export_onnx(
     ``model`` is a Module, which is exported as it is in use (``eval()``), or a function of one input; it gives a Tensor
     or tuples of them, which become several outputs. ``example`` is an input, an array whose first axis is the batch;
     its values do not matter, its shape and dtype do. With ``dynamic_batch`` the file takes batches of any size.
-    Parameters are in the file under their paths. What the model computes is found by running it on several inputs: a
+    Parameters are in the file under their paths. Operators that runtimes have in float32 only are computed so in a
+    float64 model, to a relative 1e-7. What the model computes is found by running it on several inputs: a
     model that branches on values, or reads them outside the recorded operations, is refused. Raises ExportError for
     that and for an operation that has no ONNX operator here, OSError where the file cannot be written, and then writes
     nothing.
@@ -57,13 +58,16 @@ def export_onnx(
         for path_, p in parameters.items():
             p.name = path_
         first = _Run(model, x)
-        first.same(_Run(model, _other(x)), "other values")
+        check_known(first.nodes)
+        for values in _others(x):
+            first.same(_again(model, values, "other values"), "other values")
         twins: dict[Any, Any] = {}
+        sized: set[int] = set()
         if dynamic_batch:
-            larger = _Run(model, np.concatenate([x, x[:1]]))
-            first.same(larger, "another batch size", shapes=False)
+            larger = _again(model, np.concatenate([x, x[:1]]), "another batch size")
+            sized = first.same(larger, "another batch size")
             twins = dict(zip(first.nodes, larger.nodes, strict=True))
-        proto = _write(onnx, first, twins, dynamic_batch, input_name, name)
+        proto = _write(onnx, first, twins, sized, dynamic_batch, input_name, name)
     finally:
         for m, training in modules:
             m.training = training
@@ -72,11 +76,26 @@ def export_onnx(
     write_atomically(path, [proto.SerializeToString()], "export_onnx", OSError)
 
 
-def _other(x: Any) -> Any:
-    """Give another input of the same shape: whole numbers, which may be indices, in another order."""
-    if x.dtype.kind == "f":
-        return x * x.dtype.type(0.75) + x.dtype.type(0.125)
-    return np.roll(x.reshape(-1), 1).reshape(x.shape)
+def _others(x: Any) -> list[Any]:
+    """Give other inputs of the same shape: other sizes, signs, orders; whole numbers, maybe indices, moved."""
+    moved = np.roll(x.reshape(-1), 1).reshape(x.shape)
+    if x.dtype.kind != "f":
+        return [moved]
+    return [x * x.dtype.type(0.75) + x.dtype.type(0.125), -moved]
+
+
+def _again(model: Any, x: Any, what: str) -> _Run:
+    try:
+        with np.errstate(all="ignore"):
+            return _Run(model, x)
+    except ExportError:
+        raise
+    except Exception as problem:
+        raise ExportError(
+            f"export_onnx: the model fails for {what} than the example's: {type(problem).__name__}: "
+            f"{' '.join(str(problem).split()):.200}; one graph cannot stand for it"
+            f"{', or export with dynamic_batch=False' if what.endswith('size') else ''}"
+        ) from problem
 
 
 def _flat(result: Any) -> list[Any]:
@@ -111,30 +130,45 @@ class _Run:
         a = operand._data if isinstance(operand, Tensor) and operand.op is None else operand
         return isinstance(a, np.ndarray) and a.shape == self.x.shape and np.array_equal(a, self.x)
 
-    def same(self, other: _Run, what: str, shapes: bool = True) -> None:
-        """Raise ExportError where another run did something else, or used other constants."""
+    def same(self, other: _Run, what: str) -> set[int]:
+        """Raise ExportError where another run did something else, or used other constants.
+
+        Gives the ids of constants that have another shape in the other run.
+        """
         if [t.op for t in self.nodes] != [t.op for t in other.nodes]:
             raise ExportError(
                 f"export_onnx: the model runs other operations for {what}, so that one graph cannot stand for it; "
                 f"write the branch with np.where"
             )
+        sized: set[int] = set()
         for t, u in zip(self.nodes, other.nodes, strict=True):
             for a, b in zip(t._inputs, u._inputs, strict=True):
                 if self.is_input(a) and other.is_input(b):
                     continue
-                a, b = [v._data if isinstance(v, Tensor) and v.op is None else v for v in (a, b)]
-                if isinstance(a, Tensor) or isinstance(b, Tensor):
+                p, q = [v._data if isinstance(v, Tensor) and v.op is None else v for v in (a, b)]
+                if isinstance(p, Tensor) or isinstance(q, Tensor):
                     continue
-                if (shapes or np.shape(a) == np.shape(b)) and not np.array_equal(a, b, equal_nan=True):
+                if np.shape(p) != np.shape(q):
+                    sized.add(id(a))
+                elif not np.array_equal(p, q, equal_nan=True):
                     raise ExportError(
                         f"export_onnx: {t.op.name if t.op else ''} reads an array that was computed from the input "
                         f"outside the recorded operations; it would be frozen in the file"
                     )
+        return sized
 
 
-def _write(onnx: Any, run: _Run, twins: dict[Any, Any], dynamic: bool, input_name: str, name: str) -> Any:
+def _write(
+    onnx: Any, run: _Run, twins: dict[Any, Any], sized: set[int], dynamic: bool, input_name: str, name: str
+) -> Any:
     helper = onnx.helper
     b = Builder(onnx, twins)
+    b.sized = sized
+    b.moving = {
+        t: [i for i, (n, m) in enumerate(zip(t.shape, u.shape, strict=True)) if n != m] for t, u in twins.items()
+    }
+    if dynamic and isinstance(run.x, Tensor):
+        b.moving[run.x] = [0]
     entrance = b.name(input_name)
     b.names[run.x if isinstance(run.x, Tensor) else "input"] = entrance
     for t in run.nodes:
