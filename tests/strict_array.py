@@ -121,7 +121,7 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def _wrap(self, y: Any) -> Any:
         if isinstance(y, (np.ndarray, np.generic)):
-            new = StrictArray.__new__(StrictArray)
+            new = type(self).__new__(type(self))
             new._a = np.asarray(y)
             new.device = self.device
             return new

@@ -288,6 +288,25 @@ def test_gradients_from_the_wrong_place_are_refused():
     np.testing.assert_array_equal(on_device(x.grad), [2.0, 2.0, 2.0])
 
 
+class Poor(StrictArray):
+    """An array of a library that lacks the cosine."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return NotImplemented if ufunc is np.cos else super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+
+
+def test_a_rule_that_the_library_cannot_run_is_named():
+    x = Tensor(Poor(np.ones(3)), requires_grad=True)
+    y = np.sin(x)
+    with pytest.raises(TypeError, match=r"^sin: the rule of input 0: .*'cos'.*move the data to the host with \.get"):
+        y.sum().backward()
+    assert x.grad is None
+    with pytest.raises(TypeError, match=r"^sin: forward mode: .*move the data to the host"):
+        tg.jvp(np.sin, (Poor(np.ones(3)),), (StrictArray(np.ones(3)),))
+
+
 def test_hooks_and_retained_gradients():
     x = leaf()
     y = x * 2.0

@@ -38,6 +38,23 @@ class Foreign(metaclass=_Protocol):
         def __getattr__(self, name: str) -> Any: ...
 
 
+#: What to do where an operation does not run on such arrays.
+ADVICE = (
+    "; keep all operands in one library on one device, or move the data to the host with .get(): "
+    "docs/arrays-of-other-libraries.md lists what needs that"
+)
+
+
+def advice(values: Any) -> str:
+    """Give the advice where such an array is among the values, otherwise nothing."""
+    return ADVICE if isinstance(values, (tuple, list)) and any(isinstance(v, Foreign) for v in values) else ""
+
+
+def nothing(x: Any) -> Any:
+    """Give zeros like an array, or a zero like a number: the tangent of a constant."""
+    return type(x)(0) if type(x) in NUMBERS else np.zeros_like(x)
+
+
 def kept(x: Any) -> Any:
     """Give data as an array without a copy if possible; an array of another library stays what it is."""
     return x if type(x) is ndarray or isinstance(x, Foreign) else np.asarray(x)

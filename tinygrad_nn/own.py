@@ -133,9 +133,14 @@ def tangent(op: Any, t: Any, shape: tuple[int, ...]) -> Any:
     return t
 
 
-def failed(op: Any, e: Exception, what: str) -> NoReturn:
-    """Raise what a rule raised again, with the operation's name; in the same type where that can be."""
+def failed(op: Any, e: Exception, what: str, advice: str = "") -> NoReturn:
+    """Raise what a rule raised again, with the operation's name; in the same type where that can be.
+
+    ``advice`` is for rules that meet the arrays of another library.
+    """
     kind = type(e)
+    if advice and kind in _KINDS and not str(e).endswith(advice):
+        raise kind(f"{op.name}: {what}: {str(e).rstrip('.')}{advice}") from e
     if op.built_in and kind is np.linalg.LinAlgError:
         name = op.name.removesuffix("_packed")
         raise kind(f"{name}: {e}: the derivative needs the inverse of the matrix, which does not exist") from e

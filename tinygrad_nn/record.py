@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import own
-from .convert import NUMBERS, Foreign, as_operand, kept
+from .convert import ADVICE, NUMBERS, Foreign, as_operand, kept
 from .mode import current, tracing
 from .op import Op
 from .walk import Node, next_number
@@ -231,10 +231,6 @@ def _by_value(op: Op, inputs: tuple[Any, ...], values: list[Any]) -> tuple[Any, 
     return tuple(own)
 
 
-FOREIGN_ADVICE = (
-    "; keep all operands in one library on one device, or move the data to the host with .get(): "
-    "docs/arrays-of-other-libraries.md lists what needs that"
-)
 _KINDS = (np.linalg.LinAlgError, np.exceptions.AxisError, OverflowError, IndexError, ValueError, TypeError)
 
 
@@ -245,7 +241,7 @@ def _explained(e: Exception, op: Op, values: list[Any], params: dict[str, Any]) 
     advice = "; the trailing axes must agree or be 1: reshape or transpose one of them" if "broadcast" in str(e) else ""
     problem = str(e).strip()
     if any(isinstance(v, Foreign) for v in values):
-        advice += FOREIGN_ADVICE
+        advice += ADVICE
         kinds = ", ".join(sorted({type(v).__name__ for v in values if hasattr(v, "shape")}))
         problem = f"does not run on {kinds}" if "NotImplemented" in problem else f"{problem.rstrip('.')} ({kinds})"
         given = ""

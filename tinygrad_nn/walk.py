@@ -17,7 +17,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import own
-from .convert import NUMBERS, Foreign
+from .convert import Foreign, advice, nothing
 from .mode import tracing
 from .op import Op
 
@@ -298,7 +298,7 @@ def reverse(
                         else:
                             cotangents[x] = gx
             except Exception as e:
-                own.failed(op, e, f"the rule of input {max(i - 1, 0)}")
+                own.failed(op, e, f"the rule of input {max(i - 1, 0)}", advice(saved))
         if not retain:
             t._saved = saved = args = None
             if t._params and "residual" in t._params:
@@ -341,11 +341,6 @@ def run(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     return y[0] if op.residual else y
 
 
-def _nothing(s: Any) -> Any:
-    """Give the tangent of a constant."""
-    return type(s)(0) if type(s) in NUMBERS else np.zeros_like(s)
-
-
 def forward(
     nodes: Iterable[Node], tangents: dict[Any, Any], derive: Callable[..., Any], *, record: bool = False
 ) -> dict[Any, Any]:
@@ -377,7 +372,7 @@ def forward(
                         v = rule(np.broadcast_to(v, y.shape) if v.shape != y.shape else v, *args, **params)
                         total = v if total is None else total + v
             elif op.family == "linear":
-                full = tuple([_nothing(s) if v is None else v for v, s in zip(ts, saved[1:], strict=True)])
+                full = tuple([nothing(s) if v is None else v for v, s in zip(ts, saved[1:], strict=True)])
                 total = run(op, full, params)
             elif op.family == "multilinear":
                 total = None
@@ -390,7 +385,7 @@ def forward(
             else:
                 total = derive(op, ts, args, params)
         except Exception as e:
-            own.failed(op, e, "forward mode")
+            own.failed(op, e, "forward mode", advice(saved))
         if not op.built_in:
             total = own.tangent(op, total, y.shape)
         if total is not None:

@@ -94,7 +94,7 @@ def _conv_weight(
     total: Any = None
     for low, high in _blocks(count(v.shape) // out[0] * v.itemsize, out[0]):
         columns = _columns(v, low, high, groups, len(size))
-        part = np.matmul(flat[:, :, low * per_row : high * per_row], np.matrix_transpose(columns))
+        part = np.matmul(flat[:, :, low * per_row : high * per_row], columns.swapaxes(-1, -2))
         total = part if total is None else np.add(total, part, out=total)
     return total.reshape(g.shape[1], x.shape[1] // groups, *size)
 
@@ -104,7 +104,7 @@ def _conv_input(
 ) -> Any:
     size, out = w.shape[2:], g.shape[2:]
     flat = batch_last(g).reshape(groups, g.shape[1] // groups, -1)
-    filters = np.matrix_transpose(w.reshape(groups, w.shape[0] // groups, -1))
+    filters = w.reshape(groups, w.shape[0] // groups, -1).swapaxes(-1, -2)
     framed_shape, has_frame = unframed(shape, padding)
     columns = np.matmul(filters, flat).reshape(shape[1], *size, *out, g.shape[0])
     if count(size) == 1 and columns.size == count(framed_shape):
