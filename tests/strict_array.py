@@ -94,7 +94,7 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
         return self._wrap(y)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if any(t not in (StrictArray, np.ndarray) for t in types):
+        if not all(issubclass(t, (StrictArray, np.ndarray)) for t in types):
             return NotImplemented
         if func in EXPLICIT:
             return self._wrap(func(*_raw(args), **_raw(kwargs)))
