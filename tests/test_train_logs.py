@@ -150,7 +150,11 @@ def test_resumed_runs_have_each_epoch_once(tmp_path, every):
         # As if killed in epoch 6, after the checkpoint of epoch 3 and in the middle of a line.
         with open(path, "ab") as file:
             file.write(b'{"epoch": 4, "loss": 0.5}\n{"epoch": 5, "lo')
-    fit(7, [JSONLines(path), Checkpoint(kept)], resume=kept)
+    seen = []
+    watch = tg.train.Callback()
+    watch.only_watches, watch.epoch = True, lambda run: seen.append([row["epoch"] for row in strictly(path)])
+    fit(7, [JSONLines(path), watch, Checkpoint(kept)], resume=kept)
+    assert seen == [[1, 2, 3, 4, 5, 6, 7][:n] for n in (4, 5, 6, 7)], "also while it runs"
     assert path.read_bytes() == (tmp_path / "whole").read_bytes()
     assert dict(tg.History.from_jsonl(path)) == dict(whole)
 
