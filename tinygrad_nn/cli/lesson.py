@@ -80,7 +80,7 @@ class Lesson:
 
     def ask(self, check: str, where: str) -> None:
         """Let the reader type an answer, until the check holds of it or the reader wants to see ours."""
-        print(YOUR_TURN)
+        print(wrapped(YOUR_TURN, _columns()))
         names, typed = dict(self.names), False
         while True:
             code = statement()
@@ -109,7 +109,8 @@ class Lesson:
             print(f"[picture: {file}]", end="\n\n")
         if value is not None and not hasattr(value, "path") and not hasattr(value, "savefig"):
             pictured = hasattr(value, "_repr_mimebundle_") or hasattr(value, "_repr_html_")
-            print(cropped(str(value), _columns()) if pictured else repr(value), end="\n\n")
+            text = str(value) if pictured else repr(value)
+            print(narrowed(text, _columns()) if pictured and sys.stdout.isatty() else text, end="\n\n")
 
     def _pictures(self, value: Any, name: str) -> list[Path]:
         """Write the graph that a cell drew and the figures that it plotted; give the files."""
@@ -192,11 +193,26 @@ def wrapped(prose: str, columns: int) -> str:
     return "\n\n".join(blocks)
 
 
-def cropped(table: str, columns: int) -> str:
-    """Cut the lines of a table that are too long for a terminal; what goes elsewhere stays whole."""
-    if not sys.stdout.isatty():
-        return table
-    return "\n".join([line if len(line) <= columns else line[: columns - 1] + "…" for line in table.splitlines()])
+def narrowed(table: str, columns: int) -> str:
+    """Leave out columns of a table, those first that say least, and cut what is still too long for a terminal.
+
+    >>> print(narrowed("name  dtype    value\\n----  -------  -----\\nx     float64  2.0\\n1 node", 12))
+    name  value
+    ----  -----
+    x     2.0
+    1 node
+    """
+    lines = table.splitlines()
+    ruled = len(lines) > 1 and set(lines[1]) == {"-", " "}
+    for name in ("dtype", "saved", "shape") if ruled else ():
+        if max(map(len, lines[:-1])) <= columns:
+            break
+        for span in re.finditer(r"-+ *", lines[1]):
+            if lines[0][slice(*span.span())].strip() == name:
+                start, end = span.span()
+                lines[:-1] = [(line[:start] + line[end:]).rstrip() for line in lines[:-1]]
+                break
+    return "\n".join([line if len(line) <= columns else line[: columns - 1] + "…" for line in lines])
 
 
 def _columns() -> int:
