@@ -9,6 +9,7 @@ import numpy as np
 
 from ..convert import as_array
 from ..tensor import Tensor
+from .info import astype
 from .lift import lifted, stripped, wrapped
 from .signatures import signed
 
@@ -27,8 +28,9 @@ def checked(device: Any, who: str) -> None:
 def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
     """Give a tensor of the data; a tensor of the dtype wanted is given back itself unless ``copy``.
 
-    A conversion or a copy of a tensor that needs a gradient is recorded. Raises TypeError for complex numbers,
-    ValueError for a copy that ``copy=False`` forbids or for an unknown device.
+    A conversion or a copy of a tensor that needs a gradient is recorded. Complex numbers become a constant.
+    Raises TypeError for what holds no numbers, ValueError for a copy that ``copy=False`` forbids or for an unknown
+    device.
 
     >>> asarray([1, 2], dtype=np.float32)
     Tensor([1., 2.], dtype=float32)
@@ -40,11 +42,11 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
             return obj
         if copy is False:
             raise ValueError(f"asarray: {obj.dtype} to {np.dtype(dtype)} needs a copy; leave copy=False out")
-        return obj.astype(obj.dtype if same else dtype)
+        return astype(obj, obj.dtype if same else dtype)
     if copy is False and not isinstance(obj, np.ndarray):
         raise ValueError(f"asarray: {type(obj).__name__} needs a copy; leave copy=False out")
     a = np.asarray(stripped(obj), dtype=dtype, copy=copy)
-    if a.dtype.kind not in "fiub":
+    if a.dtype.kind not in "fiubc":
         as_array(a, "asarray")
     return wrapped(a)
 
@@ -53,7 +55,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     """Give a tensor of what another library exports by DLPack, without its graph."""
     checked(device, "from_dlpack")
     a = np.from_dlpack(x)
-    return wrapped(as_array(a, "from_dlpack") if copy or a.dtype.kind not in "fiub" else a)
+    return wrapped(as_array(a, "from_dlpack") if copy or a.dtype.kind not in "fiubc" else a)
 
 
 def creating(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,7 +64,7 @@ def creating(f: Callable[..., Any]) -> Callable[..., Any]:
     def function(*args: Any, device: Any = None, **kwargs: Any) -> Any:
         checked(device, f.__name__)
         y = f(*stripped(args), **stripped(kwargs))
-        if y.dtype.kind not in "fiub":
+        if y.dtype.kind not in "fiubc":
             as_array(y, f.__name__)
         return wrapped(y)
 

@@ -1,4 +1,4 @@
-"""The Fourier extension: a spectrum is a :class:`~tinygrad_nn.ops.complex.Complex`, two real tensors."""
+"""The Fourier extension: a spectrum is a complex constant, or of a tensor that needs a gradient a ``Complex``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..tensor import Tensor
 from .creation import creating
-from .lift import lifted
+from .lift import lifted, stripped, wrapped
 from .signatures import signed
 
 __all__ = [
@@ -21,6 +22,8 @@ def _transform(name: str) -> Callable[..., Any]:
     f = getattr(np.fft, name)
 
     def function(x: Any, /, **kwargs: Any) -> Any:
+        if isinstance(x, Tensor) and not x.requires_grad:
+            return wrapped(f(stripped(x), **kwargs))
         return f(x, **kwargs)
 
     function.__doc__ = f"Give what ``numpy.fft.{name}`` gives of tensors or of a spectrum; it is recorded."

@@ -9,12 +9,13 @@ import numpy as np
 from ..tensor import Tensor
 from .lift import stripped, tensors
 from .names import DTYPES
+from .wrap import wrapped
 
 __all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
 
 _KINDS = {
     "bool": "b", "signed integer": "i", "unsigned integer": "u", "integral": "iu", "real floating": "f",
-    "complex floating": "c", "numeric": "iuf",
+    "complex floating": "c", "numeric": "iufc",
 }  # fmt: skip
 
 
@@ -34,9 +35,14 @@ class Info:
         return ("cpu",)
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
-        """Give the dtypes of new tensors; there is no complex one."""
+        """Give the dtypes of new tensors."""
         whole = np.dtype(np.intp)
-        return {"real floating": np.dtype(float), "integral": whole, "indexing": whole}
+        return {
+            "real floating": np.dtype(float),
+            "complex floating": np.dtype(complex),
+            "integral": whole,
+            "indexing": whole,
+        }
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, Any]:
         """Give the dtypes of a kind, or of any of a tuple of kinds, by name."""
@@ -64,8 +70,13 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     """Convert a tensor; the gradient comes back in the dtype of ``x``."""
     if device not in (None, "cpu"):
         raise ValueError(f"astype: device {device!r} is not known; tensors live on 'cpu'")
-    if np.dtype(dtype).kind not in "fiub":
-        raise TypeError(f"astype: dtype {np.dtype(dtype)} is not supported; tensors hold real numbers")
+    target = np.dtype(dtype)
+    if target.kind not in "fiubc":
+        raise TypeError(f"astype: dtype {target} is not supported; tensors hold numbers")
+    if target.kind == "c" and x.dtype.kind != "c":
+        if x.requires_grad:
+            raise TypeError(f"astype: {target} has no gradient; pass x.detach()")
+        return wrapped(np.array(x._data, target))
     return x.astype(dtype, copy=copy)
 
 

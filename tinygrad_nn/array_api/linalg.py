@@ -4,10 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.complex import Complex
-from ..record import constant
 from ..tensor import Tensor
-from .lift import lifted, stripped
+from .lift import lifted, stripped, wrapped
 from .names import LINALG
 
 __all__ = [*LINALG, "eig", "eigvals"]
@@ -16,8 +14,8 @@ __all__ = [*LINALG, "eig", "eigvals"]
 class EigResult(NamedTuple):
     """What ``eig`` gives."""
 
-    eigenvalues: Complex
-    eigenvectors: Complex
+    eigenvalues: Tensor
+    eigenvectors: Tensor
 
 
 def _bare(x: Any, who: str) -> Any:
@@ -26,8 +24,8 @@ def _bare(x: Any, who: str) -> Any:
     return stripped(x)
 
 
-def _complex(a: Any) -> Complex:
-    return Complex(constant(np.array(a.real)), constant(np.array(a.imag)))
+def _complex(a: Any) -> Any:
+    return wrapped(a.astype(np.result_type(a.dtype, np.complex64), copy=False))
 
 
 def eig(x: Any, /) -> EigResult:
@@ -36,7 +34,7 @@ def eig(x: Any, /) -> EigResult:
     return EigResult(_complex(values), _complex(vectors))
 
 
-def eigvals(x: Any, /) -> Complex:
+def eigvals(x: Any, /) -> Any:
     """Give the eigenvalues of square matrices, as complex numbers; constants only.
 
     >>> eigvals(Tensor([[0.0, -1.0], [1.0, 0.0]])).imag
