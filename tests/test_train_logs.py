@@ -81,6 +81,15 @@ def test_round_trip_keeps_every_bit(tmp_path):
     assert (tmp_path / "i").read_bytes() == (tmp_path / "h").read_bytes()
 
 
+def test_pandas_reads_the_same_numbers(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    history = tg.History({"a": [0.1, math.nan, math.inf], "b": [1.5, -math.inf, 2.0]})
+    history.to_jsonl(tmp_path / "h")
+    frame = pandas.read_json(tmp_path / "h", lines=True)
+    assert list(frame["epoch"]) == [1, 2, 3]
+    np.testing.assert_array_equal(frame[["a", "b"]].to_numpy(float), np.transpose(list(history.values())))
+
+
 def test_no_epochs_are_an_empty_file(tmp_path):
     tg.History({"loss": []}).to_jsonl(tmp_path / "h")
     assert (tmp_path / "h").read_bytes() == b""
