@@ -1,5 +1,6 @@
 """Arrays of other libraries: everything that runs on ndarrays runs on arrays that refuse every silent conversion."""
 
+import copy
 import re
 from pathlib import Path
 
@@ -305,6 +306,29 @@ def test_a_rule_that_the_library_cannot_run_is_named():
     assert x.grad is None
     with pytest.raises(TypeError, match=r"^sin: forward mode: .*move the data to the host"):
         tg.jvp(np.sin, (Poor(np.ones(3)),), (StrictArray(np.ones(3)),))
+
+
+def test_own_operations_run_and_must_stay():
+    x = leaf()
+    twice = tg.op.elementwise(lambda v: v * 2.0, lambda g, y, v: g * 2.0, name="twice", register=False)
+    twice(x).sum().backward()
+    np.testing.assert_array_equal(on_device(x.grad), [2.0, 2.0, 2.0])
+    left = tg.op.elementwise(lambda v: v * 2.0, lambda g, y, v: np.full(3, 2.0), name="left", register=False)
+    with pytest.raises(TypeError, match=r"^left: the rule of input 0 gave a ndarray for data in a StrictArray"):
+        left(x).sum().backward()
+    converts = tg.op.elementwise(np.asarray, lambda g, y, v: g, name="converts", register=False)
+    with pytest.raises(TypeError, match=r"^converts: .*move the data to the host with \.get"):
+        converts(x)
+
+
+def test_copies_stay_on_the_device():
+    x = leaf()
+    on_device(copy.copy(x)._data)
+    twin = copy.deepcopy(x)
+    assert twin.requires_grad
+    twin.data[0] = 9.0
+    assert x.tolist() == [1.0, 2.0, 3.0]
+    on_device(twin._data)
 
 
 def test_hooks_and_retained_gradients():

@@ -40,10 +40,15 @@ def computed(op: Any, values: list[Any], params: dict[str, Any]) -> Any:
     return _numbers(y[0]), y[1]
 
 
+def _elsewhere(x: Any) -> bool:
+    """Tell whether x is an array of another library (or a tensor) rather than NumPy's."""
+    return not isinstance(x, (ndarray, np.generic)) and hasattr(type(x), "__array_function__") and hasattr(x, "dtype")
+
+
 def _numbers(y: Any) -> Any:
     if y is None or isinstance(y, (tuple, dict, set, str)):
         raise TypeError(f"the function gave {_kind(y)}, needed one array; several results go into one, to be sliced")
-    a = y if isinstance(y, (ndarray, np.generic)) else np.asarray(y)
+    a = y if isinstance(y, (ndarray, np.generic)) or _elsewhere(y) else np.asarray(y)
     if a.dtype.kind not in "fiub":
         raise TypeError(f"the function gave dtype {a.dtype}, needed real numbers")
     return a
@@ -56,11 +61,16 @@ def gradient(op: Any, which: int, g: Any, saved: tuple[Any, ...]) -> Any:
     """
     shape = saved[1 + which].shape
     if isinstance(g, (float, int)) and shape == ():
-        return np.asarray(g, float)
+        return np.full_like(saved[1 + which], g) if _elsewhere(saved[1 + which]) else np.asarray(g, float)
     if not hasattr(g, "shape"):
         raise TypeError(
             f"{op.name}: the rule of input {which} gave {_kind(g)}, needed an array of the input's shape {shape}: "
             f"the cotangent g times the derivative"
+        )
+    if _elsewhere(saved[1 + which]) and not _elsewhere(g):
+        raise TypeError(
+            f"{op.name}: the rule of input {which} gave a {type(g).__name__} for data in a "
+            f"{type(saved[1 + which]).__name__}; make it from the inputs, for example with np.ones_like"
         )
     given = g.shape
     if given != shape:
@@ -139,7 +149,7 @@ def failed(op: Any, e: Exception, what: str, advice: str = "") -> NoReturn:
     ``advice`` is for rules that meet the arrays of another library.
     """
     kind = type(e)
-    if advice and kind in _KINDS and not str(e).endswith(advice):
+    if advice and kind in _KINDS and not str(e).startswith(f"{op.name}: "):
         raise kind(f"{op.name}: {what}: {str(e).rstrip('.')}{advice}") from e
     if op.built_in and kind is np.linalg.LinAlgError:
         name = op.name.removesuffix("_packed")

@@ -247,7 +247,8 @@ class Tensor(NumpyLike):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.op is not None:
             raise TypeError(f"{self._label()}: only leaf tensors can be copied or pickled; call detach() first")
-        return _restore, (type(self), self.numpy(), self.requires_grad, self.name)
+        data = self._data.copy() if isinstance(self._data, Foreign) else self.numpy()
+        return _restore, (type(self), data, self.requires_grad, self.name)
 
     @property
     def requires_grad(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import convert
 from ..op import Op
 from .literals import literal
 from .traced import TraceError
@@ -35,6 +36,23 @@ def _paths() -> dict[Any, str]:
 NUMPY_NAMES = _paths()
 
 
+#: What the helpers for arrays of other libraries come to on NumPy's, for which programs are written.
+_ON_NUMPY = {
+    convert.Foreign: "()",  # no kinds: isinstance says False
+    convert.kept: "np.asarray",
+    convert.copied: "np.array",
+    convert.contiguous: "np.ascontiguousarray",
+}
+_SHORT = {
+    convert.zeros: "(shape, dtype, like):\n    return np.zeros(shape, dtype)",
+    convert.ones: "(shape, dtype, like):\n    return np.ones(shape, dtype)",
+    convert.empty: "(shape, dtype, like):\n    return np.empty(shape, dtype)",
+    convert.full: "(shape, value, dtype, like):\n    return np.full(shape, value, dtype)",
+    convert.beside: "(x, like):\n    return x",
+    convert.together: "(*xs):\n    return [np.asarray(x) for x in xs]",
+}
+
+
 class Unprintable(TraceError):
     """Raised for a function whose source cannot be had or uses what text cannot name."""
 
@@ -54,6 +72,13 @@ class Helpers:
         """Give the name of a function in the program, its source added with all that it uses."""
         if f in NUMPY_NAMES:
             return NUMPY_NAMES[f]
+        if f in _ON_NUMPY:
+            return _ON_NUMPY[f]
+        if f in _SHORT:
+            if f not in self.names:
+                self.names[f] = self._free(f.__name__)
+                self.texts.append(f"def {self.names[f]}{_SHORT[f]}")
+            return self.names[f]
         if f not in self.names:
             path = self._imported(f)
             if path is not None:

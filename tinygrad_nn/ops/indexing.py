@@ -12,7 +12,6 @@ from ..convert import Foreign, beside, copied, zeros
 from ..op import Op, case, composite, linear
 
 _ARRAYS = (np.ndarray, Foreign)
-_PLACES = frozenset([slice, int, type(None), type(Ellipsis)])
 
 
 def is_tensor(x: Any) -> bool:
@@ -44,7 +43,7 @@ def as_index(index: Any) -> Any:
     An array that is the whole index is a parameter, which recording copies.
     """
     if isinstance(index, tuple):
-        return tuple([copied(i) if type(i) not in _PLACES and isinstance(i, _ARRAYS) else as_index(i) for i in index])
+        return tuple([copied(i) if type(i) is not slice and isinstance(i, _ARRAYS) else as_index(i) for i in index])
     if index is None or index is Ellipsis or isinstance(index, (int, slice, np.integer)):
         return index
     index = values(index)
@@ -57,7 +56,7 @@ def is_basic(index: Any) -> bool:
     """Tell whether an index selects each element at most once (no integer arrays)."""
     parts = index if isinstance(index, tuple) else (index,)
     for i in parts:
-        if type(i) not in _PLACES and (isinstance(i, _ARRAYS) or is_tensor(i)) and i.dtype != bool:
+        if type(i) is not slice and type(i) is not int and (isinstance(i, _ARRAYS) or is_tensor(i)) and i.dtype != bool:
             return False
     return True
 
