@@ -19,7 +19,6 @@ RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK")
 
 #: What tells the linear algebra libraries how many threads to take.
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""The variables that say how many threads BLAS takes; the launcher sets them where none is set."""
 
 
 class MPIWorld(World):
