@@ -12,11 +12,19 @@ class CommandError(Exception):
     """What the user can mend: the message is printed as one line."""
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """argparse's help with defaults, where the default says anything."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        silent = action.default is None or action.default is False
+        return action.help if silent else super()._get_help_string(action)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse's parser, without abbreviations, and with errors of one line."""
 
     def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **options)  # type: ignore[arg-type]
+        super().__init__(allow_abbrev=False, formatter_class=Help, **options)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
