@@ -130,9 +130,9 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 
 
 def test_help_tells_defaults_that_say_something(capsys):
-    assert main(["course", "--help"]) == 0
+    assert cli.main(["course", "--help"]) == 0
     assert "default" not in capsys.readouterr().out
-    assert main(["train", "--help"]) == 0
+    assert cli.main(["train", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "(default: 0)" in said
     assert "(default: None)" not in said
