@@ -49,7 +49,7 @@ mutations: setup  ## plant faults in every rule and count those that gradcheck c
 array-api: setup build/array-api-tests  ## run the array API standard's suite: EXAMPLES=200 for more, ARRAY_API_TESTS=DIR for a checkout of yours
 	$(BIN)/pip install -q -r $(ARRAY_API_TESTS)/requirements.txt
 	cd $(abspath $(ARRAY_API_TESTS)) && PYTHONPATH=$(CURDIR) ARRAY_API_TESTS_MODULE=tinygrad_nn.array_api \
-	  ARRAY_API_TESTS_SKIP_DTYPES=complex64,complex128 $(abspath $(BIN))/python -m pytest -q -p no:cacheprovider \
+	  $(abspath $(BIN))/python -m pytest -q -p no:cacheprovider \
 	  --max-examples=$(EXAMPLES) --disable-deadline --xfails-file=$(CURDIR)/tests/array_api_exceptions.txt array_api_tests
 
 build/array-api-tests:

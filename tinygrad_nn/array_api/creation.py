@@ -55,7 +55,9 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     """Give a tensor of what another library exports by DLPack, without its graph."""
     checked(device, "from_dlpack")
     a = np.from_dlpack(x)
-    return wrapped(as_array(a, "from_dlpack") if copy or a.dtype.kind not in "fiubc" else a)
+    if a.dtype.kind not in "fiubc":
+        as_array(a, "from_dlpack")
+    return wrapped(np.array(a) if copy else a)
 
 
 def creating(f: Callable[..., Any]) -> Callable[..., Any]:
