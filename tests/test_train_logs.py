@@ -12,6 +12,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from strict_array import StrictArray
 
 import tinygrad_nn as tg
 from tinygrad_nn import nn, optim
@@ -373,6 +374,27 @@ def test_elements_that_are_not_finite_are_counted(tmp_path):
     found = values(tmp_path, "histo")
     assert found["weights/spare"][0][1].num == 1
     assert set(found) == {"weights/w", "gradients/w", "weights/spare"}
+
+
+def test_weights_on_another_device_are_copied_for_their_histograms(tmp_path):
+    pytest.importorskip("tensorboardX")
+    found = []
+    for move in (np.asarray, StrictArray):
+        folder = tmp_path / str(len(found))
+        model = nn.Linear(3, 1, rng=0)
+        if move is StrictArray:
+            model.move(StrictArray)
+        callbacks = [TensorBoard(folder, histograms=True), JSONLines(tmp_path / "h")]
+        sgd = optim.SGD(model.parameters(), 0.1)
+        tg.fit(
+            model, "mse_loss", (move(X), move(Y)), epochs=1, optimizer=sgd, callbacks=callbacks, progress=False, rng=0
+        )
+        found.append({tag: pairs[0][1] for tag, pairs in values(folder, "histo").items()})
+    assert (
+        found[0].keys() == found[1].keys() == {f"{k}/{n}" for k in ("weights", "gradients") for n in ("weight", "bias")}
+    )
+    for tag, histo in found[0].items():
+        np.testing.assert_allclose(found[1][tag].sum, histo.sum, rtol=1e-5)
 
 
 def test_numbers_that_are_not_finite(tmp_path):

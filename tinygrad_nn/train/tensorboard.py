@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..convert import on_host
 from ..files import Path, check_writable
 from .callbacks import Callback
 from .model import named_parameters
@@ -135,9 +136,10 @@ def _arrays(run: Run) -> Iterator[tuple[str, np.ndarray]]:
         p.name or str(i): p for i, p in enumerate([p for group in run.optimizer.param_groups for p in group["params"]])
     }
     for name, p in named.items():
-        for kind, array in (("weights", p.data), ("gradients", p.grad)):
-            if array is None:
+        for kind, held in (("weights", p.data), ("gradients", p.grad)):
+            if held is None:
                 continue
+            array = on_host(held)
             parts = {"": array} if array.dtype.kind != "c" else {".real": array.real, ".imag": array.imag}
             for suffix, part in parts.items():
                 yield f"{kind}/{name}{suffix}", np.asarray(part, float).ravel()
