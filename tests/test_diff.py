@@ -1,10 +1,14 @@
 """Two runs side by side: the planted difference is the one that is named."""
 
+import types
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import tinygrad_nn as tg
 from tinygrad_nn import nn
+from tinygrad_nn.inspection.lines import FILE
 
 
 def net(x, w, twist=0.0, extra=False, other=False):
@@ -119,5 +123,124 @@ def test_eager_against_compiled():
     assert not report
     assert [r.operation for r in report] == ["result 0", "gradient of input 0", "gradient of input 1"]
     assert "compiled code keeps no graph" in str(report)
+
+
+def test_compiled_code_names_the_operation_inside():
     report = tg.diff(net, tg.compile(lambda x, w: net(x, w, twist=1e-3)), inputs=arrays())
-    assert (report.first.what, report.first.operation) == ("value", "result 0")
+    assert (report.first.what, report.first.operation) == ("value", "multiply")
+    assert "return (h * (1.0 + twist)).sum()" in report.first.places[0]
+    assert report.first.places[1].startswith("compiled code, line ")
+    assert report.first.error == pytest.approx(1e-3 / 1.001, rel=1e-6)
+    turned = tg.diff(tg.compile(lambda x, w: net(x, w, other=True)), net, inputs=arrays())
+    assert turned.first.operation == "sin"
+    assert turned.first.places[0].startswith("compiled code, line ")
+
+
+@pytest.mark.parametrize("size", [5, 60_000])
+@pytest.mark.parametrize(
+    ("old", "what", "operation"),
+    [("tanh", "value", "tanh"), ("exp", "value", "exp"), ("cos", "gradient", "gradient of exp")],
+)
+def test_an_operation_planted_in_compiled_code_is_named(size, old, what, operation):
+    def f(x):
+        h = np.tanh(x * 2.0)
+        h = np.exp(h)
+        return np.sin(h).sum()
+
+    compiled = tg.compile(f)
+    x = np.linspace(-1.0, 1.0, size)
+    assert not tg.diff(f, compiled, inputs=[x])
+    right = getattr(np, old)
+
+    def wrong(a, out=None):
+        y = right(a) * 1.01
+        if out is None:
+            return y
+        out[...] = y
+        return out
+
+    entry = compiled._latest
+    for space in spaces_of(entry):
+        if old in space:
+            space[old] = wrong
+    report = tg.diff(f, compiled, inputs=[x])
+    assert report.first.what == what
+    assert report.first.operation == operation
+    assert old in report.first.places[1]
+    assert Path(__file__).name in report.first.places[0]
+
+
+def spaces_of(entry):
+    """Give the names that the compiled functions of an entry run with, and those of their loops."""
+    seen, waiting = {}, [entry]
+    while waiting:
+        x = waiting.pop()
+        if id(x) in seen or isinstance(x, np.ndarray | str | int | type):
+            continue
+        seen[id(x)] = x
+        if isinstance(x, types.FunctionType):
+            waiting += [c.cell_contents for c in x.__closure__ or ()]
+            if x.__code__.co_filename == FILE:
+                waiting += list(x.__globals__.values())
+                yield x.__globals__
+        elif isinstance(x, list | tuple):
+            waiting += x
+        elif isinstance(x, dict):
+            waiting += x.values()
+        elif hasattr(x, "__dict__"):
+            waiting += vars(x).values()
+
+
+def test_another_order_of_operands_is_no_difference():
+    x, w = (tg.Tensor([1.0, 2.0], requires_grad=True, name=n) for n in "xw")
+    z, v = (tg.Tensor([1.0, 2.0], requires_grad=True), tg.Tensor([1.0, 2.0], requires_grad=True))
+    w.data += 2.0
+    v.data += 2.0
+    assert not tg.diff((x * 2.0).sum(), (2.0 * z).sum())
+    assert not tg.diff(lambda a, b: (a * b + a).sum(), lambda a, b: (b * a + a).sum(), inputs=[x, w])
+    assert tg.diff((x - w).sum(), (v - z).sum()).first.what == "operand"
+    report = tg.diff((x * w).sum(), (v * (z + 1.0)).sum())
+    assert (report.first.what, report.first.operation) == ("only in b", "add")
+
+
+def loop(x, turns, y=1.1):
+    for _ in range(turns):
+        x = np.sin(x) * y
+    return x.sum()
+
+
+def test_a_longer_loop_parts_at_its_end():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    report = tg.diff(loop(x, 5), loop(x, 8))
+    assert (report.first.what, report.first.operation, report.first.numbers) == ("only in b", "sin", (None, 10))
+    assert report.compared == 10
+    assert tg.diff(loop(x, 8), loop(x, 5)).first.numbers == (10, None)
+
+
+def test_layers_inserted_and_nan_on_both_sides():
+    first, last = nn.Linear(3, 4, dtype=float, rng=0), nn.Linear(4, 1, dtype=float, rng=1)
+    plain, more = (
+        nn.Sequential(first, nn.Tanh(), last),
+        nn.Sequential(first, nn.LayerNorm(4, dtype=float), nn.Tanh(), last),
+    )
+    x = np.arange(6.0).reshape(2, 3)
+    report = tg.diff(plain, more, inputs=[x])
+    assert (report.first.what, report.first.operation) == ("only in b", "standardize")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        assert not tg.diff(lambda t: np.log(t).sum(), lambda t: np.log(t).sum(), inputs=[x - 1.0])
+        assert not tg.diff(lambda t: np.log(t).sum(), tg.compile(lambda t: np.log(t).sum()), inputs=[x - 1.0])
+
+
+def test_epoch_1_against_epoch_50():
+    model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 1, rng=1))
+    model[0].weight.requires_grad = False  # frozen: the parting is behind it
+    x, y = np.ones((2, 3), np.float32), np.zeros((2, 1), np.float32)
+    first = nn.MSELoss()(model(x), y)
+    step = tg.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    for _ in range(50):
+        step.zero_grad()
+        nn.MSELoss()(model(x), y).backward()
+        step.step()
+    report = tg.diff(first, nn.MSELoss()(model(x), y))
+    assert (report.first.what, report.first.operation) == ("operand", "affine")
+    assert report.first.detail.startswith("input 2")

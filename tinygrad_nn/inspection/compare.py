@@ -11,16 +11,17 @@ import numpy as np
 
 from .. import walk
 from ..check.place import name_of, place_of, variables
+from ..compile.compiled import Compiled
 from ..convert import on_host, ones
 from ..draw.operations import params_text
 from ..draw.table import plain
 from ..draw.trace import roots_of
 from ..tensor import Tensor
 from ..walk import Node, Outline
+from .lines import culprit, watch
+from .operands import allowed, error_of, operands_of, order_of
 
 _COMPILED = f"{__name__.partition('.')[0]}.compile.graph"
-EPS = 100.0
-"""Without a tolerance of their own, values may differ by so many roundings of the coarser dtype."""
 
 
 @dataclass(slots=True)
@@ -100,8 +101,12 @@ def diff(run_a: Any, run_b: Any, inputs: Sequence[Any] | None = None, tolerance:
     scope = variables(1)
     notes = []
     if a.compiled != b.compiled:
-        notes.append("compiled code keeps no graph: results and gradients are compared, not operations")
+        notes.append("compiled code keeps no graph: results and gradients are compared, then its lines where they part")
         rows = list(_whole(a, b, scope, tolerance))
+        at = next((i for i, r in enumerate(rows) if r.what != "equal"), None)
+        inside = None if at is None else _inside(a, b, (run_a, run_b), inputs, rows[at].what, scope, tolerance)
+        if at is not None and inside is not None:
+            rows.insert(at, inside)
     else:
         rows = list(_aligned(a, b, scope, tolerance))
     if any(r.what == "freed" for r in rows):
@@ -178,7 +183,11 @@ def _blocks(a: list[Any], b: list[Any]) -> Sequence[tuple[str, int, int, int, in
         ka, kb = [_key(t, lines) for t in a], [_key(t, lines) for t in b]
         if ka == kb:
             return [("equal", 0, len(a), 0, len(b))]
-        blocks = SequenceMatcher(None, ka, kb, autojunk=False).get_opcodes()
+        # From the start as far as they agree: of two loops the longer one has more turns at its end.
+        n = next((i for i, (p, q) in enumerate(zip(ka, kb, strict=False)) if p != q), min(len(a), len(b)))
+        rest = SequenceMatcher(None, ka[n:], kb[n:], autojunk=False).get_opcodes()
+        blocks = [("equal", 0, n, 0, n)] if n else []
+        blocks += [(tag, i1 + n, i2 + n, j1 + n, j2 + n) for tag, i1, i2, j1, j2 in rest]
         n = sum([i2 - i1 for tag, i1, i2, _, _ in blocks if tag == "equal"])
         if n > most:
             best, most = blocks, n
@@ -211,8 +220,64 @@ def _whole(a: _Run, b: _Run, scope: dict[int, str], tolerance: float | None) -> 
     for k, (title, v, w) in enumerate(pairs):
         error = error_of(v, w)
         kind = "value" if k < len(a.roots) else "gradient"
-        what = kind if error > _allowed(v, w, tolerance) else "equal"
+        what = kind if error > allowed(v, w, tolerance) else "equal"
         yield Step(what, title, (k, k), ("", ""), ("", ""), (v, w), error)
+
+
+def _inside(
+    a: _Run,
+    b: _Run,
+    runs: tuple[Any, Any],
+    inputs: Sequence[Any] | None,
+    what: str,
+    scope: dict[int, str],
+    tolerance: float | None,
+) -> Step | None:
+    """Run the compiled function once more, line by line, and name the recorded operation that it does otherwise."""
+    k = 0 if a.compiled else 1
+    run, recorded = runs[k], (b, a)[k]
+    if not isinstance(run, Compiled):
+        return None
+    who = ("run_a", "run_b")[k]
+    lines = watch(run.source, lambda: _Run(run, inputs, who))
+
+    def same(v: Any, w: Any) -> bool:
+        return error_of(v, w) <= allowed(v, w, tolerance)
+
+    users: dict[Any, list[Any]] = {}
+    for t in recorded.ops:
+        for x in t._inputs:
+            if isinstance(x, Node):
+                users.setdefault(x, []).append(t)
+    if what == "gradient":
+        leaves = [x for x in recorded.grads if x.op is None]
+        nodes = [t for t in [*reversed(recorded.ops), *leaves] if t in recorded.grads]
+        found = culprit(
+            nodes,
+            lambda t: [x for x in t._inputs if isinstance(x, Node)] if t.op is not None else [],
+            recorded.grads.get,
+            [line for line in lines if line.backward],
+            same,
+        )
+    else:
+        forward = [line for line in lines if not line.backward]
+        found = culprit(recorded.ops, lambda t: users.get(t, []), recorded.value, forward, same)
+    if found is None:
+        return None
+    t, line = found
+    name = name_of(t, scope)
+    title = str(t.op.name) if t.op is not None else name or "a leaf"
+    value = recorded.grads[t] if what == "gradient" else recorded.value(t)
+    other = None if line is None else line.value.reshape(np.shape(value))
+    place = "" if line is None else f"compiled code, line {line.number}: {line.text}"
+    pair = [
+        (recorded.number.get(t, 0), place_of(t), name, value),
+        (None if line is None else line.number, place, "", other),
+    ]
+    numbers, places, names, values = zip(*(pair if k else pair[::-1]), strict=True)
+    error = float("inf") if other is None else error_of(value, other)
+    title = f"gradient of {title}" if what == "gradient" else title
+    return Step(what, title, numbers, places, names, values, error, "compiled code gives something else")
 
 
 def _lone(what: str, t: Any, i: int | None, j: int | None, scope: dict[int, str]) -> Step:
@@ -232,15 +297,11 @@ def _step(a: _Run, b: _Run, s: Any, t: Any, scope: dict[int, str], tolerance: fl
             f"{pa or '()'} and {pb or '()'}, {len(s._inputs)} and {len(t._inputs)} inputs",
         )
         return step
-    for i, (x, y) in enumerate(zip(s._inputs, t._inputs, strict=True)):
-        leaves = [not isinstance(z, Node) or z.op is None for z in (x, y)]
-        if not all(leaves):
-            continue
-        p, q = (_operand(n, i) for n in (s, t))
-        if isinstance(p, Outline) or isinstance(q, Outline):
-            continue
-        error = error_of(p, q)
-        if error > _allowed(p, q, tolerance):
+    order = order_of(s, t, tolerance)
+    for i, j in enumerate(order):
+        x, y = s._inputs[i], t._inputs[j]
+        error, p, q = operands_of(s, i, t, j)
+        if error > allowed(p, q, tolerance):
             name = (name_of(x, scope), name_of(y, scope))
             step.what, step.values, step.error, step.names = "operand", (p, q), error, name
             step.detail = f"input {i}{f' ({name[0]})' if name[0] else ''} was another from the start"
@@ -251,63 +312,31 @@ def _step(a: _Run, b: _Run, s: Any, t: Any, scope: dict[int, str], tolerance: fl
         step.what, step.values = "freed", (None, None)
     else:
         step.error = error_of(v, w)
-        if step.error > _allowed(v, w, tolerance):
+        if step.error > allowed(v, w, tolerance):
             step.what = "value"
         elif tolerance == 0 and v.dtype != w.dtype:
             step.what, step.detail = "dtype", f"{v.dtype} and {w.dtype}"
     return step
 
 
-def _operand(t: Any, i: int) -> Any:
-    x = t._inputs[i]
-    v = t._saved[i + 1] if t._saved is not None else getattr(x, "_data", x)
-    return v if isinstance(v, Outline) else on_host(v)
-
-
 def _gradients(a: _Run, b: _Run, rows: list[Step], scope: dict[int, str], tolerance: float | None) -> Iterator[Step]:
     """Compare the gradients from the results backwards, then those of the leaves."""
     seen: set[Any] = set()
     pairs = [(a.ops[r.numbers[0]], b.ops[r.numbers[1]]) for r in rows if None not in r.numbers]  # type: ignore[index]
-    leaves = [(x, y) for s, t in pairs for x, y in zip(s._inputs, t._inputs, strict=True) if isinstance(x, Node)]
+    leaves = [(s._inputs[i], t._inputs[j]) for s, t in pairs for i, j in enumerate(order_of(s, t, tolerance))]
+    leaves = [(x, y) for x, y in leaves if isinstance(x, Node) and isinstance(y, Node)]
     for s, t in [*reversed(pairs), *[(x, y) for x, y in leaves if x.op is None]]:
         g, h = a.grads.get(s), b.grads.get(t)
         if g is None or h is None or s in seen:
             continue
         seen.add(s)
         error = error_of(g, h)
-        what = "gradient" if error > _allowed(g, h, tolerance) else "equal"
+        what = "gradient" if error > allowed(g, h, tolerance) else "equal"
         title = f"gradient of {s.op.name if s.op is not None else name_of(s, scope) or 'a leaf'}"
         numbers = (a.number.get(s, 0), b.number.get(t, 0))
         yield Step(
             what, title, numbers, (place_of(s), place_of(t)), (name_of(s, scope), name_of(t, scope)), (g, h), error
         )
-
-
-def error_of(a: Any, b: Any) -> float:
-    """Give max |a - b| / max(|a|, |b|) over the elements; inf where shapes, NaN or infinities do not agree.
-
-    >>> error_of(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
-    0.2
-    """
-    a, b = on_host(a), on_host(b)
-    if a.shape != b.shape:
-        return float("inf")
-    if a.dtype.kind not in "fiub" or b.dtype.kind not in "fiub":
-        return 0.0 if np.array_equal(a, b) else float("inf")
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    fa, fb = np.isfinite(a), np.isfinite(b)
-    if not np.array_equal(a[~fa], b[~fb], equal_nan=True) or not np.array_equal(fa, fb):
-        return float("inf")
-    a, b = a[fa], b[fb]
-    scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
-    return float(np.abs(a - b).max(initial=0.0) / scale) if scale else 0.0
-
-
-def _allowed(a: Any, b: Any, tolerance: float | None) -> float:
-    if tolerance is not None:
-        return float(tolerance)
-    kinds = [on_host(v).dtype for v in (a, b)]
-    return EPS * max([float(np.finfo(k).eps) for k in kinds if k.kind == "f"], default=0.0)
 
 
 def _short(v: Any) -> str:
