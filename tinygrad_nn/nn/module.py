@@ -120,7 +120,7 @@ class Module(Parts):
 
         >>> from tinygrad_nn.nn import Linear
         >>> Linear(2, 1, rng=0).move(np.array)
-        Linear(in_features=2, out_features=1, bias=True)
+        Linear(2, 1)
         """
         places: list[tuple[Any, str]] = [(p, "_data") for p in self.parameters()]
         places += [(m, n) for m in self.modules() for n in m._buffers if getattr(m, n) is not None]
