@@ -26,6 +26,8 @@ from ..walk import Node, Outline
 
 SHARE = 0.3
 """The part of the budget that a stretch of the graph may keep before its inside is dropped."""
+MARGIN = 1.15
+"""Stretches end where they may, not where they should: so much more the smallest budget is told to be."""
 SMALL = 256
 """Smaller values (bytes) are not worth dropping."""
 _UNITS = {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30}
@@ -222,7 +224,7 @@ class memory_budget:
                 record._recorded = _before
         if kind is None and self._most > self.budget:
             boundary, limit = max(self._boundary, 1), max(self._limit, self._largest)
-            smallest = int(2 * (boundary * limit) ** 0.5 + 3 * self._largest)
+            smallest = int(MARGIN * (2 * (boundary * limit) ** 0.5 + 3 * self._largest))
             warnings.warn(
                 f"memory_budget: {bytes_text(int(self.budget))} could not be kept, {bytes_text(int(self._most))} were "
                 f"needed; the smallest budget possible here is about {bytes_text(max(smallest, int(self.budget) + 1))}",

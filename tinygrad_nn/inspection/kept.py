@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
@@ -92,7 +93,9 @@ class Memory:
             f"kept {bytes_text(self.total)}: {bytes_text(self.read)} read by rules, {bytes_text(self.held)} merely "
             f"held; apart from it parameters {bytes_text(self.parameters)}, inputs {bytes_text(self.inputs)}"
         )
-        lines.append(f"peak of a backward pass {bytes_text(self.peak)}, at {self.peak_at} (kept and cotangents)")
+        lines.append(
+            f"peak of a backward pass {bytes_text(self.peak)}, at {self.peak_at} (kept, cotangents, scratch arrays)"
+        )
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -103,8 +106,8 @@ def memory(y: Any) -> Memory:
 
     ``y`` is a Tensor or a list, tuple or dict of Tensors. An array that several operations hold is counted once, at
     the oldest. The peak is that of a backward pass which is walked here with cotangents of ones (``grad`` stays
-    untouched, hooks are not called); scratch arrays inside a rule are not in it. Raises GraphFreedError for a freed
-    graph, RuntimeError for a tensor without a graph.
+    untouched, hooks are not called), measured by tracemalloc: what a rule lays out for itself is in it, what BLAS does
+    is not. Raises GraphFreedError for a freed graph, RuntimeError for a tensor without a graph.
 
     >>> from tinygrad_nn import Tensor
     >>> x = Tensor(np.ones(1000), requires_grad=True)
@@ -152,7 +155,7 @@ def memory(y: Any) -> Memory:
         )
     _time(recorded, rows)
     total = sum([r.bytes for r in rows])
-    peak, at = _peak(roots, total, counted)
+    peak, at = _peak(roots, total)
     rows.sort(key=lambda r: (-r.bytes, r.number))
     return Memory(rows, read, total - read, parameters, inputs, peak, at)
 
@@ -236,35 +239,39 @@ def _time(recorded: list[Node], rows: list[Kept]) -> None:
             row.seconds = min(took, row.seconds) if turn else took
 
 
-def _peak(roots: list[Any], kept: int, counted: dict[int, Any]) -> tuple[int, str]:
-    """Walk back with the real rules and count what lives at every rule: before it, and what it adds."""
+def _peak(roots: list[Any], kept: int) -> tuple[int, str]:
+    """Walk back with the real rules and measure what lives at every rule, its own scratch arrays included."""
     cotangents: dict[Any, Any] = {}
     for t in roots:
         if t.op is not None and t._tracked:
             cotangents[t] = seed(t, ones(t._data.shape, t._data.dtype, t), "memory")
-    at = ""
+    # NumPy tells tracemalloc of every array, those inside of rules too.
+    ours = not tracemalloc.is_tracing()
+    if ours:
+        tracemalloc.start()
+    tracemalloc.reset_peak()
+    base = tracemalloc.get_traced_memory()[0]
+    at = last = ""
     most = 0
-    before: dict[int, int] = {}
 
-    def alive(*more: Any) -> dict[int, int]:
-        bases = [_base(g) for g in (*cotangents.values(), *more)]
-        return {id(b): int(b.nbytes) for b in bases if id(b) not in counted}
-
-    def look(name: str, now: dict[int, int]) -> None:
+    def look() -> None:
         nonlocal most, at
-        n = sum({**before, **now}.values())
+        n = tracemalloc.get_traced_memory()[1] - base
         if n >= most:
-            most, at = n, name
-
-    last = ""
+            most, at = n, last
+        tracemalloc.reset_peak()
 
     def visit(t: Any, g: Any) -> Any:
-        nonlocal before, last
-        now = alive(g)
-        look(last or _title(t), now)
-        before, last = now, f"{_title(t)}{' ' + place_of(t).rpartition('/')[2] if t._where else ''}"
+        nonlocal last
+        last = last or _title(t)
+        look()
+        last = f"{_title(t)}{' ' + place_of(t).rpartition('/')[2] if t._where else ''}"
         return g
 
-    walk.reverse(walk.graph(roots), cotangents, retain=True, visit=visit)
-    look(last, alive())
+    try:
+        walk.reverse(walk.graph(roots), cotangents, retain=True, visit=visit)
+        look()
+    finally:
+        if ours:
+            tracemalloc.stop()
     return kept + most, at
