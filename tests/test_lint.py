@@ -113,6 +113,50 @@ def test_examples_raise_no_alarm(script, monkeypatch, tmp_path):
         runpy.run_path(str(Path(__file__).parents[1] / "examples" / f"{script}.py"))
 
 
+def test_layers_and_losses_raise_no_alarm():
+    # Lengths that are all alike, so that every rank promotion would show.
+    F, o = nn.functional, {"rng": 0}
+    rows, words = leaf(4, 4), np.array([[0, 1, 2, 3]] * 4)
+    layers = [nn.Linear(4, 4, dtype=float, **o), nn.LayerNorm(4, dtype=float), nn.RMSNorm(4, dtype=float)]
+    layers += [nn.BatchNorm1d(4, dtype=float), nn.Softmax(), nn.GELU(), nn.Dropout(0.5, **o), nn.PReLU(4, dtype=float)]
+    layers += [getattr(nn, f"{kind}Cell")(4, 4, dtype=float, **o) for kind in ("RNN", "LSTM", "GRU")]
+    many = [getattr(nn, kind)(4, 4, dtype=float, **o) for kind in ("RNN", "LSTM", "GRU")]
+    images = [nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect", dtype=float, **o), nn.BatchNorm2d(4, dtype=float)]
+    images += [nn.ConvTranspose2d(4, 4, 1, dtype=float, **o), nn.GroupNorm(2, 4, dtype=float), nn.MaxPool2d(2)]
+    attention = nn.MultiheadAttention(4, 2, dtype=float, **o)
+    labels, numbers = np.array([0, 1, 2, 3]), rng.random((4, 4))
+    losses = [F.mse_loss, F.l1_loss, F.huber_loss, F.smooth_l1_loss, F.binary_cross_entropy_with_logits]
+    with tg.lint_broadcasts(strict=True):
+        found = [layer(rows) for layer in layers] + [layer(leaf(4, 4, 4)) for layer in many]
+        found += [layer(leaf(4, 4, 4, 4)) for layer in images] + [attention(x := leaf(4, 4, 4), x, x)[0]]
+        found += [
+            nn.Embedding(4, 4, dtype=float, **o)(words),
+            F.cross_entropy(rows, labels),
+            F.cross_entropy(rows, numbers),
+        ]
+        found += [loss(rows, numbers) for loss in losses]
+        step = tg.optim.Adam(layers[0].parameters())
+        for y in found:
+            (y[0] if isinstance(y, tuple) else y).sum().backward()
+        step.step()
+
+
+def masked():
+    prediction, mask = leaf(4, 1), np.array([True, False, True, True])
+    return np.where(mask, prediction, 0.0)
+
+
+def test_a_mask_beside_a_column_and_other_operations():
+    with pytest.raises(tg.BroadcastError, match=r"where: prediction \(4, 1\) and mask \(4,\) both expand"), strictly():
+        masked()
+    with pytest.raises(tg.BroadcastError, match="hypot: the result of max"), strictly():
+        np.hypot(x := leaf(3, 3), x.max(axis=-1))
+
+
+def strictly():
+    return tg.lint_broadcasts(strict=True)
+
+
 def test_nothing_is_watched_outside_of_the_block():
     from tinygrad_nn import record
 
