@@ -43,6 +43,5 @@ NotebookClient.extra_arguments.default_args = (["--IPKernelApp.log_level=ERROR"]
 autosummary_generate = False
 default_role = "code"  # `name` in a docstring is code
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True  # as the source has them: os.environ, not what it holds here
 autodoc_typehints = "signature"
 python_maximum_signature_line_length = 110  # longer ones have a line for each parameter

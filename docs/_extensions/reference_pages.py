@@ -18,6 +18,7 @@ import importlib
 import inspect
 import io
 import os
+import re
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -103,9 +104,17 @@ def is_foreign(app: Any, what: str, name: str, member: Any, skip: bool, options:
     return True if (getattr(member, "__module__", None) or "").startswith("sklearn.") else None
 
 
+def without_environment(
+    app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, result: str | None
+) -> tuple[str | None, str | None]:
+    """Write a default as os.environ, not as what the environment holds where the pages are built."""
+    return re.sub(r"environ\(\{.*\}\)", "os.environ", signature or "", flags=re.S) or signature, result
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Register the directives with Sphinx."""
     app.add_directive("api", Api)
     app.add_directive("command", Command)
     app.connect("autodoc-skip-member", is_foreign)
+    app.connect("autodoc-process-signature", without_environment)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
