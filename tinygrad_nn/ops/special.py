@@ -43,7 +43,7 @@ def no_rule(name: str, argument: str) -> Callable[..., Any]:
     return rule
 
 
-erf = elementwise(sp.erf, lambda g, y, x: g * (2.0 / _ROOT_PI * np.exp(-x * x)), numpy=sp.erf, method=True)
+erf = elementwise(sp.erf, lambda g, y, x: g * (2.0 / _ROOT_PI * np.exp(-x * x)), numpy=sp.erf)
 erfc = elementwise(sp.erfc, lambda g, y, x: g * (-2.0 / _ROOT_PI * np.exp(-x * x)), numpy=sp.erfc)
 erfcx = elementwise(sp.erfcx, lambda g, y, x: g * (2.0 * x * y - 2.0 / _ROOT_PI), numpy=sp.erfcx)
 erfi = elementwise(sp.erfi, lambda g, y, x: g * (2.0 / _ROOT_PI * np.exp(x * x)), numpy=sp.erfi)
