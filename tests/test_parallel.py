@@ -133,7 +133,11 @@ TRAIN = ["train", "moons", "--quiet", "--epochs", "100000", "--checkpoint", "1"]
 
 def launch(ranks, *arguments, hosts=()):
     command = [sys.executable, "-m", "tinygrad_nn", "launch", "-n", str(ranks), *hosts, "--", *arguments]
-    return subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    # A shell's background jobs ignore Ctrl-C, and what they start does so too.
+    return subprocess.Popen(
+        command, env=environment(), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes
+    )
 
 
 def wait_for(condition, pause=0.05):
@@ -302,3 +306,17 @@ def test_ctrl_c_ends_all_ranks_after_their_batch(tmp_path):
     assert "interrupted by Ctrl-C" in printed
     assert said.splitlines()[-1] == "tinygrad-nn launch: interrupted"
     assert (out / "model.safetensors").exists()
+
+
+def test_a_launcher_that_is_killed_takes_its_job_along(tmp_path):
+    out = tmp_path / "run"
+    with launch(2, *TRAIN, "--out", str(out)) as job:
+        wait_for((out / "checkpoint.safetensors").exists)
+        ranks = ranks_of(job.pid)
+        assert len(ranks) == 2
+        job.kill()
+    if shutil.which("setpriv"):
+        wait_for(lambda: not any(alive(pid) for pid in ranks.values()))
+    for pid in ranks.values():
+        if alive(pid):
+            os.kill(pid, signal.SIGKILL)

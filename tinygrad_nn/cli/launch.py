@@ -160,6 +160,9 @@ def _hosts(options: argparse.Namespace) -> list[tuple[str, int]]:
 
 def _watched(command: list[str], environment: dict[str, str], watch: tuple[Path, int] | None) -> tuple[int, bytes]:
     """Run the job; give its exit code and the last that it said, which is passed on at once."""
+    # If this process is killed, so is the job.
+    bound = shutil.which("setpriv")
+    command = [bound, "--pdeathsig", "TERM", *command] if bound else command
     # In a session of its own, or Ctrl-C would end what stands between MPI's launcher and the ranks.
     job = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
