@@ -108,6 +108,8 @@ def ones(shape: Any, dtype: Any, like: Any) -> Any:
 
 def beside(x: Any, like: Any) -> Any:
     """Give an array that the library made itself, such as places or weights, for use beside another: on its device."""
+    if type(like) is ndarray:
+        return x
     model = _foreign(like)
     return np.asarray(x, like=model) if model is not None and isinstance(x, (ndarray, np.generic)) else x
 
