@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ class Worker:
     def tell(self, **question: Any) -> None:
         """Send a question without waiting for the answer."""
         assert self.process.stdin is not None
+        self._let("SIGCONT")
         try:
             self.process.stdin.write(json.dumps(question) + "\n")
             self.process.stdin.flush()
@@ -50,12 +52,21 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if line:
+            self._let("SIGSTOP")
             found: dict[str, Any] = json.loads(line)
             return found
         self.process.wait()
         self.said.seek(0)
         said = self.said.read().strip().splitlines()
         return {"failed": f"its process ended with code {self.process.returncode}: {said[-1] if said else ''}"}
+
+    def _let(self, name: str) -> None:
+        """Stop the process while another one has its turn, or let it go on.
+
+        The threads of a matrix product look out for the next one, at full speed, for longer than a round takes.
+        """
+        if hasattr(signal, name):
+            self.process.send_signal(getattr(signal, name))
 
     def close(self) -> None:
         """End the process."""
