@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_nn as tg
-from tinygrad_nn import nn
+from tinygrad_nn import nn, record
 
 rng = np.random.default_rng(0)
 
@@ -158,7 +158,6 @@ def strictly():
 
 
 def test_nothing_is_watched_outside_of_the_block():
-    from tinygrad_nn import record
 
     plain = record._recorded
     with tg.lint_broadcasts(), tg.detect_anomaly(), tg.lint_broadcasts():
@@ -184,3 +183,20 @@ def test_one_finding_for_each_line():
         y = y + (a - b).sum()
     z = (a * b).sum()
     assert len(tg.lint([y, z])) == 2
+
+
+def test_lint_and_anomaly_watch_together_in_either_order():
+    column, row = tg.Tensor(np.ones((3, 1)), requires_grad=True), tg.Tensor(np.ones(3), requires_grad=True)
+    plain = record._recorded
+    for outer, inner in ((tg.lint_broadcasts, tg.detect_anomaly), (tg.detect_anomaly, tg.lint_broadcasts)):
+        with outer(), inner():
+            with pytest.warns(tg.BroadcastWarning), np.errstate(all="ignore"):
+                column - row
+            with pytest.raises(tg.AnomalyError):
+                np.log(column - 1.0 - 1.0)
+        with tg.lint_broadcasts():
+            with tg.detect_anomaly():
+                pass
+            with pytest.warns(tg.BroadcastWarning):
+                column + row
+        assert record._recorded is plain

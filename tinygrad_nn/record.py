@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,41 @@ def _recorded(
     t._number = next_number()
     t._where = where
     return t
+
+
+_unwatched = _recorded
+_watchers: dict[Callable[[Any], Any], int] = {}
+_lock = threading.Lock()
+
+
+def _watched(*node: Any) -> Any:
+    t = _unwatched(*node)
+    for watcher in tuple(_watchers):
+        watcher(t)
+    return t
+
+
+def watch(watcher: Callable[[Any], Any]) -> None:
+    """Call a function with every node that is recorded, those of other threads too, until it is unwatched as often.
+
+    While nobody watches nothing is slower: the function that records a node is exchanged.
+    """
+    global _recorded, _unwatched
+    with _lock:
+        if not _watchers:
+            _unwatched, _recorded = _recorded, _watched  # type: ignore[assignment]
+        _watchers[watcher] = _watchers.get(watcher, 0) + 1
+
+
+def unwatch(watcher: Callable[[Any], Any]) -> None:
+    """End what ``watch`` began."""
+    global _recorded
+    with _lock:
+        _watchers[watcher] -= 1
+        if not _watchers[watcher]:
+            del _watchers[watcher]
+        if not _watchers and _recorded is _watched:
+            _recorded = _unwatched
 
 
 def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = NOTHING) -> Any:

@@ -58,12 +58,14 @@ class detect_anomaly:
         self._silence: list[Any] = []
 
     def __enter__(self) -> detect_anomaly:
-        global _blocks
+        global _blocks, _recorded
         with _lock:
+            if not _blocks:
+                _recorded = record._recorded  # with whatever else watches
+                record._recorded = _watched_recorded
+                record.constant = _watched_constant
+                walk.reverse = _watched_reverse
             _blocks += 1
-            record._recorded = _watched_recorded
-            record.constant = _watched_constant
-            walk.reverse = _watched_reverse
         _active.set(_active.get() + 1)
         # NumPy's own warnings would come first, or twice.
         silence = np.errstate(all="ignore")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -191,9 +190,6 @@ def _scope() -> Scope:
 # -- while it is recorded ---------------------------------------------------------------------------------------------
 
 _strict: ContextVar[bool | None] = ContextVar("tinygrad_nn.check.broadcasts", default=None)
-_lock = threading.Lock()
-_blocks = 0
-_before: Any = None
 _told: ContextVar[set[str] | None] = ContextVar("tinygrad_nn.check.broadcasts.told", default=None)
 
 
@@ -218,24 +214,15 @@ class lint_broadcasts:
         self._tokens: list[Any] = []
 
     def __enter__(self) -> lint_broadcasts:
-        global _blocks, _before
-        with _lock:
-            if not _blocks:
-                _before = record._recorded
-                record._recorded = _watched  # type: ignore[assignment]
-            _blocks += 1
+        record.watch(_judged)
         self._tokens.append((_strict.set(self._mode), _told.set(set())))
         return self
 
     def __exit__(self, *_: object) -> None:
-        global _blocks
         mode, told = self._tokens.pop()
         _strict.reset(mode)
         _told.reset(told)
-        with _lock:
-            _blocks -= 1
-            if not _blocks and record._recorded is _watched:
-                record._recorded = _before
+        record.unwatch(_judged)
 
     def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(f)
@@ -246,8 +233,7 @@ class lint_broadcasts:
         return wrapped
 
 
-def _watched(*arguments: Any) -> Any:
-    t = _before(*arguments)
+def _judged(t: Any) -> None:
     strict = _strict.get()
     if strict is not None and t.op.family == "elementwise" and len(t._inputs) > 1:
         flag = judge(t, _scope())
@@ -257,6 +243,5 @@ def _watched(*arguments: Any) -> Any:
                 raise BroadcastError(str(flag))
             if told is not None:
                 told.add(flag.place)
-            code, instruction = t._where or (_watched.__code__, 0)
+            code, instruction = t._where or (_judged.__code__, 0)
             warnings.warn_explicit(str(flag), BroadcastWarning, code.co_filename, line_of(code, instruction))
-    return t

@@ -8,7 +8,6 @@ outside nothing is slower.
 from __future__ import annotations
 
 import re
-import threading
 import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -33,9 +32,6 @@ SMALL = 256
 _UNITS = {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30}
 
 _budget: ContextVar[Any] = ContextVar("tinygrad_nn.memory_budget", default=None)
-_lock = threading.Lock()
-_blocks = 0
-_before: Any = record._recorded
 
 
 class MemoryBudgetWarning(UserWarning):
@@ -205,23 +201,14 @@ class memory_budget:
         self._tally = self._boundary = self._most = self._largest = 0
 
     def __enter__(self) -> memory_budget:
-        global _blocks, _before
-        with _lock:
-            if not _blocks:
-                _before = record._recorded
-                record._recorded = _watched  # type: ignore[assignment]
-            _blocks += 1
+        record.watch(_added)
         self._forget()
         self._tokens.append(_budget.set(self))
         return self
 
     def __exit__(self, kind: Any, *_: object) -> None:
-        global _blocks
         _budget.reset(self._tokens.pop())
-        with _lock:
-            _blocks -= 1
-            if not _blocks and record._recorded is _watched:
-                record._recorded = _before
+        record.unwatch(_added)
         if kind is None and self._most > self.budget:
             boundary, limit = max(self._boundary, 1), max(self._limit, self._largest)
             smallest = int(MARGIN * (2 * (boundary * limit) ** 0.5 + 3 * self._largest))
@@ -305,12 +292,10 @@ HOLDERS = _holders()
 """What getrefcount says in a loop over a list of a node that nothing else holds."""
 
 
-def _watched(*arguments: Any) -> Any:
-    t = _before(*arguments)
+def _added(t: Any) -> None:
     budget = _budget.get()
     if budget is not None:
         budget._add(t)
-    return t
 
 
 def parse_bytes(text: int | float | str) -> float:
