@@ -45,11 +45,11 @@ class Problem:
     about: str
     hidden: tuple[int, ...]
     epochs: int
-    batch_size: int
-    lr: float
-    momentum: float
-    noise: float
-    label_smoothing: float
+    batch_size: int = 32
+    lr: float = 0.1
+    momentum: float = 0.9
+    noise: float = 0.0
+    label_smoothing: float = 0.0
 
 
 def _known(about: str, load: Callable[[], tuple[Part, Part]]) -> Callable[[argparse.Namespace], Data]:
@@ -114,9 +114,6 @@ PROBLEMS = {
         about=DIGITS,
         hidden=(64, 32),
         epochs=40,
-        batch_size=32,
-        lr=0.1,
-        momentum=0.9,
         noise=0.2,
         label_smoothing=0.1,
     ),
@@ -125,22 +122,12 @@ PROBLEMS = {
         about=MOONS,
         hidden=(16, 16),
         epochs=40,
-        batch_size=32,
-        lr=0.1,
-        momentum=0.9,
-        noise=0.0,
-        label_smoothing=0.0,
     ),
     "spiral": Problem(
         load=_known(SPIRAL, lambda: data.spiral(rng=0)),
         about=SPIRAL,
         hidden=(32, 32),
         epochs=100,
-        batch_size=32,
-        lr=0.1,
-        momentum=0.9,
-        noise=0.0,
-        label_smoothing=0.0,
     ),
     "mnist": Problem(
         load=_mnist,
@@ -148,21 +135,13 @@ PROBLEMS = {
         hidden=(128,),
         epochs=10,
         batch_size=64,
-        lr=0.1,
-        momentum=0.9,
-        noise=0.0,
-        label_smoothing=0.0,
     ),
     "csv": Problem(
         load=_table,
         about="a table, from --csv FILE --target COLUMN",
         hidden=(32, 32),
         epochs=100,
-        batch_size=32,
         lr=0.01,
-        momentum=0.9,
-        noise=0.0,
-        label_smoothing=0.0,
     ),
 }
 
